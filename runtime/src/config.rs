@@ -1,0 +1,130 @@
+//! Local choices (`EngineConfig`) and what every node must agree on (`ProtocolParams`).
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use tos_host_api::{ChainId, Gas, Hash, limits};
+
+use crate::error::OpenError;
+use crate::gas::CostTable;
+
+/// Local choices of one node. None of them can change a result.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EngineConfig {
+    /// Threads that execute a block, the caller's included. Default: the machine's cores, at most
+    /// [`EngineConfig::THREADS_MAX`].
+    pub max_parallel_threads: usize,
+    /// `false` executes every block with the sequential executor.
+    pub enable_parallel_execution: bool,
+    /// Compiled modules kept in memory, in bytes of compiled code.
+    pub module_cache_bytes: usize,
+    /// Accounts and slots kept in memory between blocks; beyond it the longest unused ones go.
+    pub state_cache_entries: usize,
+    /// Delays every transaction by a pseudo-random time derived from this seed: a test of the
+    /// schedule, since no delay may change a result.
+    pub inject_delays: Option<u64>,
+}
+
+impl EngineConfig {
+    /// The most threads an engine uses; beyond it the memory reserved for instances grows without
+    /// a gain.
+    pub const THREADS_MAX: usize = 256;
+
+    /// Checks ranges.
+    pub(crate) fn check(&self) -> Result<(), OpenError> {
+        if !(1..=Self::THREADS_MAX).contains(&self.max_parallel_threads) {
+            return Err(OpenError::Config {
+                field: "max_parallel_threads",
+                expected: format!("1 to {}", Self::THREADS_MAX),
+                found: self.max_parallel_threads.to_string(),
+            });
+        }
+        Ok(())
+    }
+}
+
+impl Default for EngineConfig {
+    fn default() -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Self {
+            max_parallel_threads: cores.min(Self::THREADS_MAX),
+            enable_parallel_execution: true,
+            module_cache_bytes: 256 << 20,
+            state_cache_entries: 4_000_000,
+            inject_delays: None,
+        }
+    }
+}
+
+/// What every node of a chain must agree on. Fixed at genesis and stored with the chain; opening a
+/// database with other parameters is refused.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct ProtocolParams {
+    /// The network.
+    pub chain_id: ChainId,
+    /// Version of the execution rules in this library.
+    pub engine_version: u32,
+    /// Most transactions in a block.
+    pub block_transactions_max: u32,
+    /// Most bytes of transactions in a block.
+    pub block_bytes_max: u64,
+    /// Most gas a block's transactions may declare together.
+    pub block_gas_limit: Gas,
+    /// Most gas one transaction may declare.
+    pub transaction_gas_limit: Gas,
+    /// What everything costs.
+    pub costs: CostTable,
+}
+
+impl ProtocolParams {
+    /// The version of the execution rules this library implements.
+    pub const ENGINE_VERSION: u32 = 1;
+
+    /// Default parameters of a network.
+    #[must_use]
+    pub fn new(chain_id: ChainId) -> Self {
+        Self {
+            chain_id,
+            engine_version: Self::ENGINE_VERSION,
+            block_transactions_max: 200_000,
+            block_bytes_max: 128 << 20,
+            block_gas_limit: Gas(20_000_000_000),
+            transaction_gas_limit: Gas(1_000_000_000),
+            costs: CostTable::default(),
+        }
+    }
+
+    /// The canonical encoding.
+    ///
+    /// # Panics
+    /// Never: writing to a `Vec` cannot fail.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        borsh::to_vec(self).expect("writing to a Vec cannot fail")
+    }
+
+    /// BLAKE3 of the parameters and of the limits compiled into this library, so that two nodes
+    /// with equal ids accept the same transactions.
+    #[must_use]
+    pub fn id(&self) -> Hash {
+        let mut hasher = blake3::Hasher::new_derive_key("tos-runtime protocol parameters v1");
+        hasher.update(&self.encode());
+        for limit in [
+            limits::KEY_LEN_MAX as u64,
+            limits::VALUE_LEN_MAX as u64,
+            limits::RETURN_LEN_MAX as u64,
+            limits::EVENT_TOPICS_MAX as u64,
+            limits::EVENT_DATA_LEN_MAX as u64,
+            limits::EVENTS_MAX as u64,
+            limits::ACCESS_ENTRIES_MAX as u64,
+            limits::TRANSFERS_MAX as u64,
+            limits::DEPOSITS_MAX as u64,
+            limits::INPUT_LEN_MAX as u64,
+            limits::ENTRY_LEN_MAX as u64,
+            limits::CODE_LEN_MAX as u64,
+            limits::MEMORY_PAGES_MAX,
+            limits::TABLE_ELEMENTS_MAX,
+        ] {
+            hasher.update(&limit.to_le_bytes());
+        }
+        Hash(*hasher.finalize().as_bytes())
+    }
+}
