@@ -12,6 +12,9 @@ use crate::error::StorageError;
 use crate::state::{ChangeSet, StateKey, StateValue};
 use crate::types::BlockContext;
 
+/// Version of the stored format this library reads and writes.
+pub const STORAGE_FORMAT: u32 = 1;
+
 /// A database as the engine needs it. Object-safe, synchronous, shared between threads.
 ///
 /// A node can bring its own. What the engine relies on:
