@@ -88,9 +88,10 @@ impl Genesis {
             })?;
             accounts.entry(*account).or_default().set_balance(*asset, *amount);
         }
-        let accounts = accounts.into_iter().filter(|(_, account)| account.exists()).map(
-            |(address, account)| (StateKey::Account(address), StateValue::Account(account)),
-        );
+        let accounts = accounts
+            .into_iter()
+            .filter(|(_, account)| account.exists())
+            .map(|(address, account)| (StateKey::Account(address), StateValue::Account(account)));
         let assets = supplies.into_iter().map(|(asset, supply)| {
             let record = AssetRecord { supply, burned: Amount::ZERO };
             (StateKey::Asset(asset), StateValue::Asset(record))

@@ -40,7 +40,8 @@ pub use state::{
     Account, AssetRecord, Change, ChangeSet, ContractRecord, SlotKey, StateKey, StateValue,
 };
 pub use storage::{
-    BlockHeader, BlockRecord, ChainMeta, CommitBatch, MemoryStorage, RedbStorage, Storage,
+    BlockHeader, BlockRecord, ChainMeta, CommitBatch, KeepRecords, MemoryStorage, RedbOptions,
+    RedbStorage, Storage,
 };
 pub use tos_host_api::{
     AccessEntry, AccessMode, Address, Amount, AssetId, ChainId, ContractId, Gas, Hash,

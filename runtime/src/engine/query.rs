@@ -9,15 +9,13 @@ use tos_host_api::{
 use super::{ContractEngine, TipState};
 use crate::access::{self, AccessSet};
 use crate::error::{EngineError, InvalidTransaction};
-use crate::execute::{
-    BlockEnv, Executor, GuestMessage, Interrupt, TxOutput, TxRef, engine_fault,
-};
+use crate::execute::{BlockEnv, Executor, GuestMessage, Interrupt, TxOutput, TxRef, engine_fault};
 use crate::pipeline::{callable, load_accounts, load_modules, merge};
 use crate::sandbox::{self, CallRequest, Frame};
 use crate::schedule::{AccessTable, TableBuilder};
 use crate::state::{Account, ChangeSet, ContractRecord, Journal, Overlay, SlotKey};
 use crate::types::{
-    AccessList, BlockContext, ExecutionStatus, HaltReason, Receipt, Transaction,
+    AccessList, BlockContext, ExecutionStatus, HaltReason, Receipt, RevertReason, Transaction,
     UnsignedTransaction,
 };
 use crate::verify::check_shape;
@@ -216,6 +214,14 @@ impl ContractEngine {
         let pipeline = &self.inner.pipeline;
         let callable = callable(&pipeline.chain, &pipeline.modules, &contract)?
             .ok_or(EngineError::NoSuchContract(contract))?;
+        if !callable.module.info.has_entry(entry) {
+            return Ok(View {
+                status: ExecutionStatus::Reverted(RevertReason::NoSuchEntry),
+                return_data: Vec::new(),
+                gas_used: Gas::ZERO,
+                messages: Vec::new(),
+            });
+        }
         // Nobody calls: the zero key is no account that could have signed.
         let nobody = Address::Key(PublicKey::default());
         let gas = self.params().transaction_gas_limit;

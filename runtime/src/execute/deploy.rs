@@ -24,17 +24,14 @@ impl Executor {
     ) -> Applied {
         let hash = code_hash(code);
         let contract = contract_id(tx.tx.chain_id, &tx.tx.source, tx.tx.nonce, &hash);
-        let record = ContractRecord {
-            code_hash: hash,
-            authority: Address::Key(tx.tx.source),
-            version: 1,
-        };
+        let record =
+            ContractRecord { code_hash: hash, authority: Address::Key(tx.tx.source), version: 1 };
         let module = match self.install(contract, record, Install::New) {
             Ok(module) => module,
             Err(why) => return Applied::native(Err(why), tx.intrinsic_gas),
         };
         let call = Call { contract, module: &module, entry: CONSTRUCTOR_ENTRY, input, deposits };
-        let applied = self.run_if_exported(tx, call);
+        let applied = self.run_if(module.info.has_init, tx, call);
         Applied { contract: Some(contract), code: Some(hash), ..applied }
     }
 
@@ -55,7 +52,7 @@ impl Executor {
             Err(why) => return Applied::native(Err(why), tx.intrinsic_gas),
         };
         let call = Call { contract, module: &module, entry: MIGRATE_ENTRY, input, deposits: &[] };
-        let applied = self.run_if_exported(tx, call);
+        let applied = self.run_if(module.info.has_migrate, tx, call);
         Applied { code: Some(hash), ..applied }
     }
 
@@ -75,8 +72,8 @@ impl Executor {
             return Err(RevertReason::NotAuthority.into());
         }
         let version = record.version.checked_add(1);
-        let version = version
-            .ok_or_else(|| EngineError::Bug("a contract was upgraded 2^32 times".into()))?;
+        let version =
+            version.ok_or_else(|| EngineError::Bug("a contract was upgraded 2^32 times".into()))?;
         Ok(ContractRecord { code_hash, version, ..record })
     }
 
@@ -87,9 +84,10 @@ impl Executor {
         record: ContractRecord,
         install: Install,
     ) -> Result<Arc<CompiledModule>, Interrupt> {
-        let verdict = self.env.deployed.get(&record.code_hash).ok_or_else(|| {
-            EngineError::Bug("a module was not prepared before execution".into())
-        })?;
+        let verdict =
+            self.env.deployed.get(&record.code_hash).ok_or_else(|| {
+                EngineError::Bug("a module was not prepared before execution".into())
+            })?;
         let module = match verdict {
             Ok(module) => Arc::clone(module),
             Err(rejection) => return Err(RevertReason::ModuleRefused(rejection.fault).into()),
@@ -102,14 +100,15 @@ impl Executor {
         Ok(module)
     }
 
-    /// Runs a constructor or migration. A module without one takes neither input nor deposits:
-    /// they would be lost without a word.
-    fn run_if_exported(&mut self, tx: TxRef<'_>, call: Call<'_>) -> Applied {
-        let exported = call.module.info.has_entry(call.entry);
-        if !exported && call.input.is_empty() && call.deposits.is_empty() {
-            return Applied::native(Ok(()), tx.intrinsic_gas);
+    /// Runs a constructor or migration if the module exports it. One that does not takes neither
+    /// input nor deposits: they would be lost without a word.
+    fn run_if(&mut self, exported: bool, tx: TxRef<'_>, call: Call<'_>) -> Applied {
+        if exported {
+            return self.call(tx, call);
         }
-        self.call(tx, call)
+        let takes_nothing = call.input.is_empty() && call.deposits.is_empty();
+        let result = if takes_nothing { Ok(()) } else { Err(RevertReason::NoSuchEntry.into()) };
+        Applied::native(result, tx.intrinsic_gas)
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use tos_host_api::limits::{CONSTRUCTOR_ENTRY, MIGRATE_ENTRY};
 use tos_host_api::{Address, ContractId, Gas};
 
 use super::Interrupt;
@@ -34,8 +33,8 @@ impl Executor {
         let Some(callable) = env.contracts.get(&contract) else {
             return revert(RevertReason::NoSuchContract(contract));
         };
-        // Constructor and migration run once, when the engine says so.
-        if entry == CONSTRUCTOR_ENTRY || entry == MIGRATE_ENTRY {
+        // Constructor and migration are no entries: they run once, when the engine says so.
+        if !callable.module.info.has_entry(entry) {
             return revert(RevertReason::NoSuchEntry);
         }
         self.call(tx, Call { contract, module: &callable.module, entry, input, deposits })
@@ -45,9 +44,6 @@ impl Executor {
     pub(super) fn call(&mut self, tx: TxRef<'_>, call: Call<'_>) -> Applied {
         let Call { contract, module, entry, input, deposits } = call;
         let source = Address::Key(tx.tx.source);
-        if !module.info.has_entry(entry) {
-            return Applied::native(Err(RevertReason::NoSuchEntry.into()), tx.intrinsic_gas);
-        }
         if let Err(why) = self.move_deposits(&source, &Address::Contract(contract), deposits) {
             return Applied::native(Err(why), tx.intrinsic_gas);
         }

@@ -32,11 +32,8 @@ const WORKER_GAS_MIN: u64 = 200_000;
 /// How many workers a block is worth: no more than its work divided by its longest chain, and none
 /// that would have next to nothing to do.
 pub(crate) fn useful_workers(schedule: &Schedule, threads: usize) -> usize {
-    let total: u64 = schedule
-        .table()
-        .gas_limits()
-        .iter()
-        .fold(0, |sum, gas| u64::saturating_add(sum, gas.0));
+    let total: u64 =
+        schedule.table().gas_limits().iter().fold(0, |sum, gas| u64::saturating_add(sum, gas.0));
     let critical = schedule.critical_path_gas().0.max(1);
     let wide = usize::try_from(total.div_ceil(critical)).unwrap_or(usize::MAX);
     let worthwhile = usize::try_from(total / WORKER_GAS_MIN).unwrap_or(usize::MAX);

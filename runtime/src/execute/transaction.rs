@@ -12,9 +12,7 @@ use crate::error::{EngineError, InvalidTransaction};
 use crate::sandbox::{CompiledModule, Modules, Verdict};
 use crate::schedule::TableEntry;
 use crate::state::{Journal, Taken};
-use crate::types::{
-    BlockContext, ExecutionStatus, Receipt, TransactionType, UnsignedTransaction,
-};
+use crate::types::{BlockContext, ExecutionStatus, Receipt, TransactionType, UnsignedTransaction};
 
 /// The engine's own steps name this function if they ever touch an undeclared account, which the
 /// derived access sets rule out.

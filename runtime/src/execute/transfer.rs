@@ -67,9 +67,8 @@ impl Executor {
         match self.journal.debit(source, &asset, amount, NATIVE)? {
             Taken::Yes => Ok(()),
             Taken::Insufficient { found } => {
-                let found = u64::try_from(found).map_err(|_| {
-                    EngineError::Bug("a balance is larger than an amount".into())
-                })?;
+                let found = u64::try_from(found)
+                    .map_err(|_| EngineError::Bug("a balance is larger than an amount".into()))?;
                 insufficient(Amount(found))
             }
         }

@@ -84,7 +84,7 @@ impl WorkerPool {
             done: Condvar::new(),
         });
         for (helper, worker) in helpers.iter().zip(1..) {
-            let job: Arc<dyn Job> = Arc::<_>::clone(job);
+            let job = Arc::clone(job) as Arc<dyn Job>;
             let task = Task { job, worker, latch: Arc::clone(&latch) };
             if helper.tasks.as_ref().is_none_or(|tasks| tasks.send(task).is_err()) {
                 latch.finish(Some("a worker thread is gone".into()));

@@ -3,19 +3,19 @@
 use tos_host_api::{Amount, AssetId, Status};
 use wasmtime::Linker;
 
-use super::{HostCall, code, link};
+use super::{HostCall, code, host_function};
 use crate::execute::Interrupt;
 use crate::sandbox::HostState;
 use crate::state::Taken;
 
 pub(super) fn link(linker: &mut Linker<HostState>) -> wasmtime::Result<()> {
-    link!(linker, Balance, |call, account: u32, asset: u32| -> u64 {
+    host_function!(linker, Balance, |call, account: u32, asset: u32| -> u64 {
         let function = call.function;
         let (memory, state) = call.memory();
         let (account, asset) = (memory.address(account)?, memory.asset(asset)?);
         state.journal.balance(&account, &asset, function)
     });
-    link!(linker, Transfer, |call, to: u32, asset: u32, amount: u64| -> i32 {
+    host_function!(linker, Transfer, |call, to: u32, asset: u32, amount: u64| -> i32 {
         let (memory, _) = call.memory();
         let (to, asset) = (memory.address(to)?, memory.asset(asset)?);
         if let Some(status) = take(call, &asset, amount)? {
@@ -25,7 +25,7 @@ pub(super) fn link(linker: &mut Linker<HostState>) -> wasmtime::Result<()> {
         call.state().journal.credit(&to, &asset, amount, function)?;
         Ok(code(Status::Ok))
     });
-    link!(linker, Burn, |call, asset: u32, amount: u64| -> i32 {
+    host_function!(linker, Burn, |call, asset: u32, amount: u64| -> i32 {
         let asset = call.memory().0.asset(asset)?;
         if let Some(status) = take(call, &asset, amount)? {
             return Ok(code(status));

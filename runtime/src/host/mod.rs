@@ -38,7 +38,7 @@ pub(crate) struct HostCall<'a, 'b> {
 }
 
 /// Registers a host function under its name in the table.
-macro_rules! link {
+macro_rules! host_function {
     ($linker:ident, $function:ident, |$call:ident $(, $arg:ident : $ty:ty)*| -> $result:ty $body:block) => {
         $linker.func_wrap(
             $crate::host::IMPORT_MODULE,
@@ -54,7 +54,7 @@ macro_rules! link {
         )?;
     };
 }
-use link;
+use host_function;
 
 /// The crossing from guest to host, the same for every function:
 /// 1. refuse what a read-only call may not do;
@@ -121,8 +121,8 @@ fn code(status: Status) -> i32 {
 
 #[cfg(test)]
 mod tests {
-    use tos_host_api::functions::{HOST_FUNCTIONS, ValueType};
     use super::*;
+    use tos_host_api::functions::{HOST_FUNCTIONS, ValueType};
 
     #[test]
     fn the_linker_offers_exactly_the_table() {

@@ -3,7 +3,7 @@
 use tos_host_api::{Hash, Status, limits};
 use wasmtime::Linker;
 
-use super::{HostCall, code, link};
+use super::{HostCall, code, host_function};
 use crate::execute::{GuestMessage, Interrupt};
 use crate::sandbox::HostState;
 use crate::types::{Event, RevertReason};
@@ -12,7 +12,7 @@ use crate::types::{Event, RevertReason};
 const MESSAGES_MAX: usize = 64;
 
 pub(super) fn link(linker: &mut Linker<HostState>) -> wasmtime::Result<()> {
-    link!(linker, SetReturn, |call, data: u32, len: u32| -> i32 {
+    host_function!(linker, SetReturn, |call, data: u32, len: u32| -> i32 {
         if len as usize > limits::RETURN_LEN_MAX {
             return Ok(code(Status::TooLong));
         }
@@ -21,10 +21,22 @@ pub(super) fn link(linker: &mut Linker<HostState>) -> wasmtime::Result<()> {
         state.return_data = memory.read(data, len)?.to_vec();
         Ok(code(Status::Ok))
     });
-    link!(linker, Emit, |call, topics: u32, topic_count: u32, data: u32, data_len: u32| -> i32 {
+    host_function!(linker, Emit, |call,
+                                  topics: u32,
+                                  topic_count: u32,
+                                  data: u32,
+                                  data_len: u32|
+     -> i32 {
         emit(call, (topics, topic_count), (data, data_len))
     });
-    link!(linker, Abort, |call, abort_code: u32, message: u32, message_len: u32, file: u32, file_len: u32, line: u32| -> () {
+    host_function!(linker, Abort, |call,
+                                   abort_code: u32,
+                                   message: u32,
+                                   message_len: u32,
+                                   file: u32,
+                                   file_len: u32,
+                                   line: u32|
+     -> () {
         let text = message_text(call, message, message_len)?;
         let place = message_text(call, file, file_len)?;
         let message = GuestMessage {
@@ -34,7 +46,7 @@ pub(super) fn link(linker: &mut Linker<HostState>) -> wasmtime::Result<()> {
         keep(call, message);
         Err(RevertReason::Contract(abort_code).into())
     });
-    link!(linker, DebugLog, |call, message: u32, len: u32| -> () {
+    host_function!(linker, DebugLog, |call, message: u32, len: u32| -> () {
         let text = message_text(call, message, len)?;
         let contract = call.state().frame.contract;
         keep(call, GuestMessage { contract, text });

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tos_host_api::{Status, limits};
 use wasmtime::Linker;
 
-use super::{HostCall, code, link};
+use super::{HostCall, code, host_function};
 use crate::execute::Interrupt;
 use crate::sandbox::{GuestMemory, HostState};
 use crate::state::{SlotRef, Taken};
@@ -54,7 +54,13 @@ pub(super) fn link(linker: &mut Linker<HostState>) -> wasmtime::Result<()> {
 }
 
 fn link_slots(linker: &mut Linker<HostState>) -> wasmtime::Result<()> {
-    link!(linker, StorageRead, |call, partition: u32, key: u32, key_len: u32, out: u32, cap: u32| -> i32 {
+    host_function!(linker, StorageRead, |call,
+                                         partition: u32,
+                                         key: u32,
+                                         key_len: u32,
+                                         out: u32,
+                                         cap: u32|
+     -> i32 {
         let arguments = slot_arguments!(call, partition, key, key_len);
         let Some(value) = read_slot(call, &arguments)? else { return Ok(code(Status::NotFound)) };
         if value.len() as u64 <= u64::from(cap) {
@@ -62,13 +68,19 @@ fn link_slots(linker: &mut Linker<HostState>) -> wasmtime::Result<()> {
         }
         call.memory().0.write_if_fits(out, cap, &value)
     });
-    link!(linker, StorageLen, |call, partition: u32, key: u32, key_len: u32| -> i32 {
+    host_function!(linker, StorageLen, |call, partition: u32, key: u32, key_len: u32| -> i32 {
         let arguments = slot_arguments!(call, partition, key, key_len);
         let value = read_slot(call, &arguments)?;
         // A value is at most `VALUE_LEN_MAX` bytes long.
         Ok(value.map_or(code(Status::NotFound), |v| i32::try_from(v.len()).unwrap_or(i32::MAX)))
     });
-    link!(linker, StorageWrite, |call, partition: u32, key: u32, key_len: u32, value: u32, value_len: u32| -> i32 {
+    host_function!(linker, StorageWrite, |call,
+                                          partition: u32,
+                                          key: u32,
+                                          key_len: u32,
+                                          value: u32,
+                                          value_len: u32|
+     -> i32 {
         let arguments = slot_arguments!(call, partition, key, key_len);
         if value_len as usize > limits::VALUE_LEN_MAX {
             return Ok(code(Status::ValueLength));
@@ -78,13 +90,17 @@ fn link_slots(linker: &mut Linker<HostState>) -> wasmtime::Result<()> {
         let (memory, state) = call.memory();
         let value: Arc<[u8]> = read(&memory, value, value_len)?;
         state.journal.set_slot(
-            SlotRef { contract: state.frame.contract, partition: &arguments.partition, key: &arguments.key },
+            SlotRef {
+                contract: state.frame.contract,
+                partition: &arguments.partition,
+                key: &arguments.key,
+            },
             Some(value),
             function,
         )?;
         Ok(code(Status::Ok))
     });
-    link!(linker, StorageRemove, |call, partition: u32, key: u32, key_len: u32| -> i32 {
+    host_function!(linker, StorageRemove, |call, partition: u32, key: u32, key_len: u32| -> i32 {
         let arguments = slot_arguments!(call, partition, key, key_len);
         let function = call.function;
         let state = call.state();
@@ -96,7 +112,12 @@ fn link_slots(linker: &mut Linker<HostState>) -> wasmtime::Result<()> {
 }
 
 fn link_counters(linker: &mut Linker<HostState>) -> wasmtime::Result<()> {
-    link!(linker, CounterAdd, |call, partition: u32, key: u32, key_len: u32, amount: u64| -> i32 {
+    host_function!(linker, CounterAdd, |call,
+                                        partition: u32,
+                                        key: u32,
+                                        key_len: u32,
+                                        amount: u64|
+     -> i32 {
         let arguments = slot_arguments!(call, partition, key, key_len);
         let function = call.function;
         let state = call.state();
@@ -104,7 +125,12 @@ fn link_counters(linker: &mut Linker<HostState>) -> wasmtime::Result<()> {
         state.journal.counter_add(slot, amount, function)?;
         Ok(code(Status::Ok))
     });
-    link!(linker, CounterSub, |call, partition: u32, key: u32, key_len: u32, amount: u64| -> i32 {
+    host_function!(linker, CounterSub, |call,
+                                        partition: u32,
+                                        key: u32,
+                                        key_len: u32,
+                                        amount: u64|
+     -> i32 {
         let arguments = slot_arguments!(call, partition, key, key_len);
         let function = call.function;
         let state = call.state();
@@ -114,7 +140,12 @@ fn link_counters(linker: &mut Linker<HostState>) -> wasmtime::Result<()> {
             Taken::Insufficient { .. } => Ok(code(Status::Insufficient)),
         }
     });
-    link!(linker, CounterRead, |call, partition: u32, key: u32, key_len: u32, out: u32| -> i32 {
+    host_function!(linker, CounterRead, |call,
+                                         partition: u32,
+                                         key: u32,
+                                         key_len: u32,
+                                         out: u32|
+     -> i32 {
         let arguments = slot_arguments!(call, partition, key, key_len);
         let function = call.function;
         let (mut memory, state) = call.memory();

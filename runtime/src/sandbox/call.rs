@@ -9,7 +9,7 @@ use super::{CompiledModule, Meter};
 use crate::error::EngineError;
 use crate::execute::{GuestMessage, Interrupt};
 use crate::state::Journal;
-use crate::types::{BlockContext, Deposit, HaltReason, RevertReason};
+use crate::types::{BlockContext, Deposit, HaltReason};
 
 /// What is called, by whom, with what.
 pub(crate) struct CallRequest<'a> {
@@ -54,9 +54,13 @@ pub(crate) struct CallEnd {
     pub(crate) messages: Vec<GuestMessage>,
 }
 
-/// Calls an entry. The journal goes in and comes back with what the guest wrote; rolling it back
+/// Calls an entry that the module exports. The journal goes in and comes back with what the guest wrote; rolling it back
 /// after a failure is the caller's business.
-pub(crate) fn call(engine: &Engine, request: CallRequest<'_>, journal: Journal) -> (CallEnd, Journal) {
+pub(crate) fn call(
+    engine: &Engine,
+    request: CallRequest<'_>,
+    journal: Journal,
+) -> (CallEnd, Journal) {
     let CallRequest { module, entry, gas, frame } = request;
     let state = HostState {
         frame,
@@ -85,17 +89,13 @@ fn enter(
     entry: &str,
     gas: Gas,
 ) -> Result<(), Interrupt> {
-    if !module.info.has_entry(entry) {
-        return Err(RevertReason::NoSuchEntry.into());
-    }
     // Instantiation is priced by the call, not metered: how much fuel it takes depends on the
     // platform.
     Meter::set(&mut *store, Gas(u64::MAX))?;
     let instance = module.instance_pre.instantiate(&mut *store).map_err(not_instantiated)?;
     store.data_mut().memory = instance.get_memory(&mut *store, limits::MEMORY_EXPORT);
-    let function = instance
-        .get_typed_func::<(), ()>(&mut *store, entry)
-        .map_err(not_instantiated)?;
+    let function =
+        instance.get_typed_func::<(), ()>(&mut *store, entry).map_err(not_instantiated)?;
     Meter::set(&mut *store, gas)?;
     match function.call(&mut *store, ()) {
         Ok(()) => Ok(()),

@@ -109,7 +109,7 @@ impl Modules {
             Ok(info) => info,
             Err(rejection) => return Ok(Err(Arc::new(rejection))),
         };
-        let key = artifact::key(&self.engine, code_hash, &prepare::id());
+        let key = artifact::key(&self.engine, code_hash);
         let stored = self.storage.artifact(&key)?;
         let loaded = stored.and_then(|bytes| artifact::decode(&self.engine, &bytes, &key));
         let module = match loaded {

@@ -1,5 +1,7 @@
 //! The wasmtime engine: every setting that consensus or safety can see is stated, also where it
-//! equals today's default, so that an upgrade cannot change one behind our back.
+//! equals today's default, so that an upgrade cannot change one behind our back. Cargo features decide
+//! too: without `parallel-compilation`, `wat`, `gc`, `threads`, `async` and `component-model` there is
+//! nothing to switch off.
 
 use tos_host_api::limits;
 use wasmtime::{
@@ -46,7 +48,6 @@ fn config() -> wasmtime::Result<Config> {
         .cranelift_nan_canonicalization(true)
         .cranelift_debug_verifier(false)
         .compiler_inlining(wasmtime::Inlining::No)
-        .parallel_compilation(false)
         .module_version(ModuleVersionStrategy::Custom(PROFILE_VERSION.into()))?
         .max_wasm_stack(WASM_STACK_BYTES)
         .consume_fuel(true)
@@ -93,6 +94,7 @@ fn set_features(config: &mut Config) {
         WasmFeatures::CUSTOM_PAGE_SIZES,
         WasmFeatures::WIDE_ARITHMETIC,
         WasmFeatures::STACK_SWITCHING,
+        WasmFeatures::MULTI_VALUE,
         WasmFeatures::FLOATS,
     ] {
         config.wasm_features(off, false);
@@ -100,7 +102,6 @@ fn set_features(config: &mut Config) {
     for on in [
         WasmFeatures::MUTABLE_GLOBAL,
         WasmFeatures::SIGN_EXTENSION,
-        WasmFeatures::MULTI_VALUE,
         WasmFeatures::BULK_MEMORY_OPT,
         WasmFeatures::CALL_INDIRECT_OVERLONG,
     ] {

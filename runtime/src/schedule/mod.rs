@@ -16,7 +16,7 @@ mod table;
 use tos_host_api::{AccessMode, Gas, TxIndex};
 
 pub use report::{Batch, Dependency};
-pub(crate) use table::{AccessTable, AccountIdx, TableEntry};
+pub(crate) use table::{AccessTable, AccountIdx, TableBuilder, TableEntry};
 
 use crate::access::AccessSet;
 
@@ -64,7 +64,7 @@ impl Schedule {
     /// The schedule of transactions with these access sets and gas limits, in block order.
     #[must_use]
     pub fn new(transactions: &[(AccessSet, Gas)]) -> Self {
-        let mut builder = table::TableBuilder::with_capacity(transactions.len());
+        let mut builder = TableBuilder::with_capacity(transactions.len());
         for (access, gas_limit) in transactions {
             builder.push(access.entries(), *gas_limit);
         }

@@ -131,10 +131,12 @@ mod tests {
 
     #[test]
     fn compatible_neighbours_share_a_group() {
-        let s = schedule(&[&[(1, Credit)], &[(1, Credit)], &[(1, Write)], &[(1, Read)], &[(1, Read)]]);
+        let s =
+            schedule(&[&[(1, Credit)], &[(1, Credit)], &[(1, Write)], &[(1, Read)], &[(1, Read)]]);
         assert_eq!(batches(&s), [vec![0, 1], vec![2], vec![3, 4]]);
         assert_eq!(s.waits_for(0), []);
-        let waits: Vec<_> = s.waits_for(2).iter().map(|d| (d.transaction, d.earlier, d.later)).collect();
+        let waits: Vec<_> =
+            s.waits_for(2).iter().map(|d| (d.transaction, d.earlier, d.later)).collect();
         assert_eq!(waits, [(0, Credit, Write), (1, Credit, Write)]);
         assert_eq!(s.waits_for(4)[0].account, account(1));
         assert_eq!(s.conflicting_transactions(), 3);
@@ -159,7 +161,8 @@ mod tests {
 
     #[test]
     fn a_hot_account_does_not_cut_the_batch_of_the_others() {
-        let s = schedule(&[&[(9, Write)], &[(9, Write)], &[(1, Write)], &[(9, Write)], &[(2, Write)]]);
+        let s =
+            schedule(&[&[(9, Write)], &[(9, Write)], &[(1, Write)], &[(9, Write)], &[(2, Write)]]);
         assert_eq!(batches(&s), [vec![0, 2, 4], vec![1], vec![3]]);
     }
 

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
-use tos_host_api::{AccessMode, Address, AssetId, ContractId, TxIndex};
+use tos_host_api::{AccessMode, Address, Amount, AssetId, ContractId, TxIndex};
 
 use super::chain_state::ChainState;
 use super::journal::{AccountDraft, DraftValue, Journal, SlotDraft};
@@ -218,8 +218,7 @@ impl Overlay {
     pub(crate) fn credit_fees(&self, account: AccountIdx, fees: u64) -> Result<(), EngineError> {
         let cell = &self.cells[account as usize];
         let sum = cell.native.load(Ordering::Relaxed).checked_add(fees);
-        cell.native
-            .store(sum.ok_or_else(|| overflow("fees", cell.address))?, Ordering::Relaxed);
+        cell.native.store(sum.ok_or_else(|| overflow("fees", cell.address))?, Ordering::Relaxed);
         cell.credited.fetch_max(1, Ordering::Relaxed);
         Ok(())
     }
@@ -257,7 +256,7 @@ impl Overlay {
         let mut extras = cell.extras.lock();
         if let Some(extras) = extras.take() {
             for (asset, balance) in &extras.assets {
-                account.set_balance(*asset, (*balance).into());
+                account.set_balance(*asset, Amount(*balance));
             }
             self.extra_changes(cell, *extras, changes)?;
         }
@@ -312,63 +311,58 @@ impl Overlay {
 
 /// Publishes nonce, balances and contract record.
 fn merge_account(cell: &AccountCell, draft: &AccountDraft) -> Result<(), EngineError> {
-        if draft.mode == AccessMode::Write {
-            if draft.loaded {
-                cell.nonce.store(draft.nonce, Ordering::Relaxed);
-                cell.native.store(draft.native, Ordering::Relaxed);
-            }
-        } else if draft.added > 0 {
-            let before = cell.native.fetch_add(draft.added, Ordering::Relaxed);
-            // A wrapped sum is never seen: the error discards the whole overlay.
-            before
-                .checked_add(draft.added)
-                .ok_or_else(|| overflow("native balance", cell.address))?;
+    if draft.mode == AccessMode::Write {
+        if draft.loaded {
+            cell.nonce.store(draft.nonce, Ordering::Relaxed);
+            cell.native.store(draft.native, Ordering::Relaxed);
         }
-        if draft.assets.is_empty() && draft.contract.is_none() {
-            return Ok(());
-        }
-        let mut extras = cell.extras.lock();
-        let extras = extras.get_or_insert_default();
-        for asset in &draft.assets {
-            let balance = extras
-                .assets
-                .entry(asset.asset)
-                .or_insert_with(|| cell.base.balance(&asset.asset).0);
-            *balance = if draft.mode == AccessMode::Write {
-                asset.balance
-            } else {
-                balance
-                    .checked_add(asset.added)
-                    .ok_or_else(|| overflow("asset balance", cell.address))?
-            };
-        }
-        if let Some(record) = &draft.contract {
-            extras.contract = Some(record.clone());
-        }
-        Ok(())
+    } else if draft.added > 0 {
+        let before = cell.native.fetch_add(draft.added, Ordering::Relaxed);
+        // A wrapped sum is never seen: the error discards the whole overlay.
+        before.checked_add(draft.added).ok_or_else(|| overflow("native balance", cell.address))?;
     }
+    if draft.assets.is_empty() && draft.contract.is_none() {
+        return Ok(());
+    }
+    let mut extras = cell.extras.lock();
+    let extras = extras.get_or_insert_default();
+    for asset in &draft.assets {
+        let balance =
+            extras.assets.entry(asset.asset).or_insert_with(|| cell.base.balance(&asset.asset).0);
+        *balance = if draft.mode == AccessMode::Write {
+            asset.balance
+        } else {
+            balance
+                .checked_add(asset.added)
+                .ok_or_else(|| overflow("asset balance", cell.address))?
+        };
+    }
+    if let Some(record) = &draft.contract {
+        extras.contract = Some(record.clone());
+    }
+    Ok(())
+}
 
 /// Publishes a slot. The access check made sure that only an addition happens under `Credit`.
 fn merge_slot(cell: &AccountCell, slot: &SlotDraft) -> Result<(), EngineError> {
-        let name = SlotName { contract: slot.contract, key: slot.key.clone() };
-        let mut extras = cell.extras.lock();
-        let extras = extras.get_or_insert_default();
-        match &slot.value {
-            DraftValue::Slot { value, .. } => {
-                extras.slots.insert(name, value.clone());
-            }
-            DraftValue::Counter { known: Some(value), .. } => {
-                extras.counters.insert(name, CounterCell::Known(*value));
-            }
-            DraftValue::Counter { known: None, added } => {
-                let counter = extras.counters.entry(name).or_insert(CounterCell::Added(0));
-                let (CounterCell::Added(sum) | CounterCell::Known(sum)) = counter;
-                *sum =
-                    sum.checked_add(*added).ok_or_else(|| overflow("counter", cell.address))?;
-            }
+    let name = SlotName { contract: slot.contract, key: slot.key.clone() };
+    let mut extras = cell.extras.lock();
+    let extras = extras.get_or_insert_default();
+    match &slot.value {
+        DraftValue::Slot { value, .. } => {
+            extras.slots.insert(name, value.clone());
         }
-        Ok(())
+        DraftValue::Counter { known: Some(value), .. } => {
+            extras.counters.insert(name, CounterCell::Known(*value));
+        }
+        DraftValue::Counter { known: None, added } => {
+            let counter = extras.counters.entry(name).or_insert(CounterCell::Added(0));
+            let (CounterCell::Added(sum) | CounterCell::Known(sum)) = counter;
+            *sum = sum.checked_add(*added).ok_or_else(|| overflow("counter", cell.address))?;
+        }
     }
+    Ok(())
+}
 
 fn overflow(what: &'static str, account: Address) -> EngineError {
     EngineError::Overflow { what, account }

@@ -6,7 +6,7 @@ mod transaction;
 
 pub use block::{Block, BlockContext, UnverifiedBlock};
 pub use receipt::{Event, ExecutionStatus, HaltReason, ModuleFault, Receipt, RevertReason};
-pub(crate) use transaction::{code_hash, contract_id};
 pub use transaction::{
     AccessList, Deposit, Signature, Transaction, TransactionType, Transfer, UnsignedTransaction,
 };
+pub(crate) use transaction::{code_hash, contract_id};

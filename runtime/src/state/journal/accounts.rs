@@ -18,11 +18,7 @@ impl Journal {
     }
 
     /// An account's nonce.
-    pub(crate) fn nonce(
-        &mut self,
-        account: &Address,
-        by: HostFunction,
-    ) -> Result<u64, Interrupt> {
+    pub(crate) fn nonce(&mut self, account: &Address, by: HostFunction) -> Result<u64, Interrupt> {
         let position = self.find(account, AccessMode::Read, by)?;
         Ok(self.loaded(position).nonce)
     }

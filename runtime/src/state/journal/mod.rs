@@ -206,11 +206,7 @@ impl Journal {
 
     /// Marks the present state of the journal.
     pub(crate) fn checkpoint(&self) -> Checkpoint {
-        Checkpoint {
-            undo: self.undo.len(),
-            burned: self.burned.len(),
-            events: self.events.len(),
-        }
+        Checkpoint { undo: self.undo.len(), burned: self.burned.len(), events: self.events.len() }
     }
 
     /// Undoes everything since a checkpoint.

@@ -156,4 +156,3 @@ impl Journal {
 fn mixed_kinds() -> Interrupt {
     EngineError::Corrupt("a journal entry is both a slot and a counter".into()).into()
 }
-
