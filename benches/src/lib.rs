@@ -1,1 +1,17 @@
+//! Seeded workloads: the same blocks for benchmarks, for the node's main job and for tests.
+//!
+//! A [`World`] is a set of accounts with their keys, the genesis that funds them and the contracts
+//! they use. Generators ([`Mix`] and the functions of [`shapes`]) have its accounts send signed
+//! transactions. [`chain`] takes both to an engine.
+//!
+//! Everything follows from a `u64` seed: equal seeds give equal bytes on every machine.
 
+pub mod chain;
+mod mix;
+mod rng;
+pub mod shapes;
+mod world;
+
+pub use mix::{Mix, SHARED_SENDERS};
+pub use rng::Rng;
+pub use world::{COUNTER_WAT, Contracts, Order, SECOND_ASSET, TOKEN_WAT, World, assemble};
