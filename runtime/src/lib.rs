@@ -3,6 +3,7 @@ mod access;
 mod config;
 mod error;
 mod gas;
+pub mod sandbox;
 mod state;
 mod storage;
 mod types;

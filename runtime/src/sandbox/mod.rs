@@ -1,0 +1,3 @@
+//! Where guest code is checked, prepared and run.
+
+pub mod prepare;
