@@ -13,8 +13,12 @@ use super::*;
 use crate::storage::conformance;
 use crate::storage::test_chain::{TestChain, account, holding, seeded_writes};
 
-const NEVER_FOLDS: RedbOptions =
-    RedbOptions { fold_bytes: usize::MAX, cache_bytes: 1 << 20, keep_records: KeepRecords::All };
+const NEVER_FOLDS: RedbOptions = RedbOptions {
+    fold_bytes: usize::MAX,
+    cache_bytes: 1 << 20,
+    keep_records: KeepRecords::All,
+    quick_repair: true,
+};
 const ALWAYS_FOLDS: RedbOptions = RedbOptions { fold_bytes: 0, ..NEVER_FOLDS };
 const FOLDS_AT_TIMES: RedbOptions = RedbOptions { fold_bytes: 40_000, ..NEVER_FOLDS };
 
@@ -226,11 +230,9 @@ fn a_corrupt_state_value_is_an_error_that_names_its_key() {
 #[test]
 fn a_value_stored_under_another_key_is_corrupt() {
     let fixture = Fixture::new();
-    chain_of(&fixture.open(ALWAYS_FOLDS), 1);
-    let mut chain = chain_of(&Fixture::new().open(ALWAYS_FOLDS), 1);
-    let writes = vec![(account(1), holding(1)), (account(2), holding(2))];
     let storage = fixture.open(ALWAYS_FOLDS);
-    chain.block(writes).commit(&storage).unwrap();
+    let writes = vec![(account(1), holding(1)), (account(2), holding(2))];
+    TestChain::default().block(writes).commit(&storage).unwrap();
     let transaction = storage.db.begin_write().unwrap();
     {
         let mut state = transaction.open_table(STATE).unwrap();
