@@ -98,6 +98,7 @@ fn crash_everywhere(options: RedbOptions) {
     let opened = probe.operations();
     assert_eq!(run(&storage, &steps), steps.len());
     let operations = probe.operations();
+    assert!(operations > opened + 100, "a sequence that hardly writes proves nothing");
     assert_eq!(storage.view.read().unfolded.folded_to, Some(TopoHeight(5)), "rollback folded");
     drop(storage);
 
@@ -116,6 +117,18 @@ fn crash_everywhere(options: RedbOptions) {
                 .unwrap_or_else(|error| panic!("{crash}: {error}"));
             check_recovery(&storage, acknowledged, &steps, &crash);
         }
+    }
+}
+
+#[test]
+fn a_commit_that_has_returned_survives_power_loss() {
+    let device = Device::default();
+    let storage = RedbStorage::with_backend(device.clone(), OPTIONS).unwrap();
+    for (idx, (step, chain)) in sequence().into_iter().enumerate() {
+        storage.store_artifact(&Hash([idx as u8; 32]), &[1; 5000]).unwrap();
+        step.commit(&storage).unwrap();
+        let image = Device::holding(device.image(Survivors::None));
+        chain.check(&RedbStorage::with_backend(image, OPTIONS).unwrap());
     }
 }
 
