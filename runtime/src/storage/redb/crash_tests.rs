@@ -9,8 +9,12 @@ use crate::storage::Storage;
 use crate::storage::test_chain::{Step, TestChain, seeded_writes};
 
 /// Folds after a few blocks, so that the sequence below contains commits with and without one.
-const OPTIONS: RedbOptions =
-    RedbOptions { fold_bytes: 30_000, cache_bytes: 1 << 20, keep_records: KeepRecords::All };
+const OPTIONS: RedbOptions = RedbOptions {
+    fold_bytes: 30_000,
+    cache_bytes: 1 << 20,
+    keep_records: KeepRecords::All,
+    quick_repair: false,
+};
 
 /// The chain after each commit of the sequence, and the commit itself.
 fn sequence() -> Vec<(Step, TestChain)> {
@@ -30,9 +34,9 @@ fn sequence() -> Vec<(Step, TestChain)> {
 }
 
 /// A device with a new, empty database.
-fn formatted() -> Vec<u8> {
+fn formatted(options: RedbOptions) -> Vec<u8> {
     let device = Device::default();
-    drop(RedbStorage::with_backend(device.clone(), OPTIONS).unwrap());
+    drop(RedbStorage::with_backend(device.clone(), options).unwrap());
     device.image(Survivors::All)
 }
 
@@ -50,9 +54,12 @@ fn run(storage: &RedbStorage, steps: &[(Step, TestChain)]) -> usize {
 
 /// Opens what a crash has left and compares it with the model.
 #[track_caller]
-fn check_recovery(image: Vec<u8>, acknowledged: usize, steps: &[(Step, TestChain)], crash: &str) {
-    let storage = RedbStorage::with_backend(Device::holding(image), OPTIONS)
-        .unwrap_or_else(|error| panic!("{crash}: {error}"));
+fn check_recovery(
+    storage: &RedbStorage,
+    acknowledged: usize,
+    steps: &[(Step, TestChain)],
+    crash: &str,
+) {
     let meta = storage.meta().unwrap();
     let before = acknowledged.checked_sub(1).map(|idx| &steps[idx].1);
     let empty = TestChain::default();
@@ -62,31 +69,42 @@ fn check_recovery(image: Vec<u8>, acknowledged: usize, steps: &[(Step, TestChain
     let Some(found) = found else {
         panic!("{crash}: acknowledged {acknowledged} commits, found {meta:?}");
     };
-    found.check(&storage);
+    found.check(storage);
 
     // And the database goes on from there.
     let mut chain = found.clone();
     for seed in 90..92 {
-        chain.block(seeded_writes(seed, 5)).commit(&storage).unwrap();
+        chain.block(seeded_writes(seed, 5)).commit(storage).unwrap();
     }
-    chain.check(&storage);
+    chain.check(storage);
 }
 
 #[test]
 fn crash_at_any_write_leaves_the_block_before_or_the_block_after() {
-    let formatted = formatted();
+    crash_everywhere(OPTIONS);
+}
+
+#[test]
+fn crash_at_any_write_with_quick_repair_leaves_the_block_before_or_the_block_after() {
+    crash_everywhere(RedbOptions { quick_repair: true, ..OPTIONS });
+}
+
+#[track_caller]
+fn crash_everywhere(options: RedbOptions) {
+    let formatted = formatted(options);
     let steps = sequence();
     let probe = Device::holding(formatted.clone());
-    let storage = RedbStorage::with_backend(probe.clone(), OPTIONS).unwrap();
+    let storage = RedbStorage::with_backend(probe.clone(), options).unwrap();
     let opened = probe.operations();
     assert_eq!(run(&storage, &steps), steps.len());
     let operations = probe.operations();
+    assert!(operations > opened + 100, "a sequence that hardly writes proves nothing");
     assert_eq!(storage.view.read().unfolded.folded_to, Some(TopoHeight(5)), "rollback folded");
     drop(storage);
 
     for stop_at in opened..operations {
         let device = Device::holding(formatted.clone());
-        let storage = RedbStorage::with_backend(device.clone(), OPTIONS).unwrap();
+        let storage = RedbStorage::with_backend(device.clone(), options).unwrap();
         device.stop_at(stop_at);
         let acknowledged = run(&storage, &steps);
         assert!(acknowledged < steps.len(), "the device stops before the last commit returns");
@@ -94,8 +112,23 @@ fn crash_at_any_write_leaves_the_block_before_or_the_block_after() {
         drop(storage);
         for survivors in [Survivors::All, Survivors::None, Survivors::Some(stop_at)] {
             let crash = format!("stopped at operation {stop_at}, survivors {survivors:?}");
-            check_recovery(device.image(survivors), acknowledged, &steps, &crash);
+            let image = Device::holding(device.image(survivors));
+            let storage = RedbStorage::with_backend(image, options)
+                .unwrap_or_else(|error| panic!("{crash}: {error}"));
+            check_recovery(&storage, acknowledged, &steps, &crash);
         }
+    }
+}
+
+#[test]
+fn a_commit_that_has_returned_survives_power_loss() {
+    let device = Device::default();
+    let storage = RedbStorage::with_backend(device.clone(), OPTIONS).unwrap();
+    for (idx, (step, chain)) in sequence().into_iter().enumerate() {
+        storage.store_artifact(&Hash([idx as u8; 32]), &[1; 5000]).unwrap();
+        step.commit(&storage).unwrap();
+        let image = Device::holding(device.image(Survivors::None));
+        chain.check(&RedbStorage::with_backend(image, OPTIONS).unwrap());
     }
 }
 

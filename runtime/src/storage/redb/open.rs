@@ -15,7 +15,7 @@ use super::write::begin_durable;
 pub(super) fn open_file(path: &Path, options: &RedbOptions) -> Result<Database> {
     let is_new = !path.exists();
     let db = builder(options).create(path).map_err(explain)?;
-    prepare_tables(&db)?;
+    prepare_tables(&db, options)?;
     if is_new {
         sync_directory(path).context("the new file's name cannot be made durable")?;
     }
@@ -28,7 +28,7 @@ pub(super) fn open_backend(
     options: &RedbOptions,
 ) -> Result<Database> {
     let db = builder(options).create_with_backend(backend)?;
-    prepare_tables(&db)?;
+    prepare_tables(&db, options)?;
     Ok(db)
 }
 
@@ -39,13 +39,13 @@ fn builder(options: &RedbOptions) -> redb::Builder {
 }
 
 /// Creates the tables of a new database, so that nobody after this meets one without them.
-fn prepare_tables(db: &Database) -> Result<()> {
+fn prepare_tables(db: &Database, options: &RedbOptions) -> Result<()> {
     let found: BTreeSet<String> =
         db.begin_read()?.list_tables()?.map(|table| table.name().to_owned()).collect();
     let expected: BTreeSet<String> =
         [META.name(), BLOCKS.name(), STATE.name(), ARTIFACTS.name()].map(str::to_owned).into();
     if found.is_empty() {
-        let transaction = begin_durable(db)?;
+        let transaction = begin_durable(db, options)?;
         transaction.open_table(META)?;
         transaction.open_table(BLOCKS)?;
         transaction.open_table(STATE)?;

@@ -6,9 +6,9 @@ use anyhow::Result;
 use redb::{Database, Durability, WriteTransaction};
 use tos_host_api::TopoHeight;
 
-use super::KeepRecords;
 use super::layout::{BLOCKS, META, META_KEY, STATE, StoredMeta, encode_value};
 use super::view::Unfolded;
+use super::{KeepRecords, RedbOptions};
 use crate::state::ChangeSet;
 use crate::storage::CommitBatch;
 
@@ -22,8 +22,8 @@ pub(super) struct Plan<'a> {
     pub(super) unfolded: &'a Unfolded,
     /// Whether to bring the state table up to date in the same transaction.
     pub(super) fold: bool,
-    /// Which records a fold leaves.
-    pub(super) keep: KeepRecords,
+    /// Which records a fold leaves, and how redb commits.
+    pub(super) options: &'a RedbOptions,
 }
 
 impl Plan<'_> {
@@ -33,7 +33,7 @@ impl Plan<'_> {
     /// The database failed. Before redb's commit nothing has changed; during it, the commit may have
     /// become durable or not.
     pub(super) fn execute(&self, db: &Database) -> Result<()> {
-        let transaction = begin_durable(db)?;
+        let transaction = begin_durable(db, self.options)?;
         self.write_records(&transaction)?;
         if self.fold {
             fold(&transaction, self.unfolded, self.batch.changes)?;
@@ -55,7 +55,10 @@ impl Plan<'_> {
         // Only after a fold: until then records are part of the state. Genesis stays, since it
         // says which chain this is.
         let stable = self.batch.meta.stable_topoheight;
-        if self.fold && self.keep == KeepRecords::FromStable && stable > TopoHeight(1) {
+        if self.fold
+            && self.options.keep_records == KeepRecords::FromStable
+            && stable > TopoHeight(1)
+        {
             blocks.retain_in(1..stable.0, |_, _| false)?;
         }
         Ok(())
@@ -73,13 +76,12 @@ impl Plan<'_> {
 /// A write transaction whose commit is on the disk when it returns.
 ///
 /// Two phases: with one, redb decides by checksum whether the last commit was complete, and
-/// contracts choose bytes that are written. Quick repair: without it, opening after a crash reads
-/// the whole file.
-pub(super) fn begin_durable(db: &Database) -> Result<WriteTransaction> {
+/// contracts choose bytes that are written.
+pub(super) fn begin_durable(db: &Database, options: &RedbOptions) -> Result<WriteTransaction> {
     let mut transaction = db.begin_write()?;
     transaction.set_durability(Durability::Immediate)?;
     transaction.set_two_phase_commit(true);
-    transaction.set_quick_repair(true);
+    transaction.set_quick_repair(options.quick_repair);
     Ok(transaction)
 }
 
