@@ -134,9 +134,5 @@ pub(crate) fn check_list(tx: &UnsignedTransaction) -> Result<(), InvalidTransact
             return fault(idx + 1, AccessFault::NotSorted);
         }
     }
-    let source = Address::Key(tx.source);
-    match list.iter().position(|e| e.account == source && e.mode != AccessMode::Write) {
-        Some(idx) => fault(idx, AccessFault::WeakSource),
-        None => Ok(()),
-    }
+    Ok(())
 }

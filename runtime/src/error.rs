@@ -160,12 +160,9 @@ pub enum AccessFault {
     /// The account is listed twice.
     #[error("a duplicate")]
     Duplicate = 1,
-    /// The source is listed with another mode than `Write`.
-    #[error("the source with another mode than write")]
-    WeakSource = 2,
     /// The transaction derives its access set; nothing may be declared.
     #[error("declared for a kind of transaction whose access set is derived")]
-    NotDeclarable = 3,
+    NotDeclarable = 2,
 }
 
 /// Why a whole block may not be executed: nothing changes and nobody pays.

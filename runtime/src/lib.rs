@@ -35,13 +35,14 @@ pub use gas::CostTable;
 pub use genesis::{Allocation, Genesis};
 pub use metrics::{ExecutionMetrics, StageTimes};
 pub use outcome::BlockOutcome;
+pub use sandbox::prepare;
 pub use schedule::{Batch, Dependency, Schedule};
 pub use state::{
     Account, AssetRecord, Change, ChangeSet, ContractRecord, SlotKey, StateKey, StateValue,
 };
 pub use storage::{
     BlockHeader, BlockRecord, ChainMeta, CommitBatch, KeepRecords, MemoryStorage, RedbOptions,
-    RedbStorage, Storage,
+    RedbStorage, STORAGE_FORMAT, Storage,
 };
 pub use tos_host_api::{
     AccessEntry, AccessMode, Address, Amount, AssetId, ChainId, ContractId, Gas, Hash,

@@ -1,15 +1,20 @@
 //! One call of a contract: a fresh instance, an entry, and what came of it.
 
 use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
 use tos_host_api::{Address, ContractId, Gas, Hash, limits};
-use wasmtime::{Engine, Memory, ResourceLimiter, Store, Trap};
+use wasmtime::{Engine, Instance, Memory, PoolConcurrencyLimitError, ResourceLimiter, Store, Trap};
 
 use super::{CompiledModule, Meter};
 use crate::error::EngineError;
 use crate::execute::{GuestMessage, Interrupt};
 use crate::state::Journal;
 use crate::types::{BlockContext, Deposit, HaltReason};
+
+/// How long to wait before asking an exhausted pool again: about the time of a short call.
+const POOL_RETRY: Duration = Duration::from_micros(50);
 
 /// What is called, by whom, with what.
 pub(crate) struct CallRequest<'a> {
@@ -92,7 +97,7 @@ fn enter(
     // Instantiation is priced by the call, not metered: how much fuel it takes depends on the
     // platform.
     Meter::set(&mut *store, Gas(u64::MAX))?;
-    let instance = module.instance_pre.instantiate(&mut *store).map_err(not_instantiated)?;
+    let instance = instantiate(store, module)?;
     store.data_mut().memory = instance.get_memory(&mut *store, limits::MEMORY_EXPORT);
     let function =
         instance.get_typed_func::<(), ()>(&mut *store, entry).map_err(not_instantiated)?;
@@ -100,6 +105,21 @@ fn enter(
     match function.call(&mut *store, ()) {
         Ok(()) => Ok(()),
         Err(error) => Err(interrupt_of(store, &error)),
+    }
+}
+
+/// A fresh instance. When the pool is exhausted, by many concurrent queries, this waits for one to
+/// come back: no call holds more than one instance, so somebody always finishes.
+fn instantiate(
+    store: &mut Store<HostState>,
+    module: &CompiledModule,
+) -> Result<Instance, Interrupt> {
+    loop {
+        match module.instance_pre.instantiate(&mut *store) {
+            Ok(instance) => return Ok(instance),
+            Err(error) if error.is::<PoolConcurrencyLimitError>() => thread::sleep(POOL_RETRY),
+            Err(error) => return Err(not_instantiated(error)),
+        }
     }
 }
 

@@ -15,8 +15,10 @@ use crate::error::EngineError;
 pub(crate) const PROFILE_VERSION: &str = "tos-runtime-1";
 /// Native stack of a guest in bytes. The executing thread needs this much plus the host's own.
 pub(crate) const WASM_STACK_BYTES: usize = 512 * 1024;
-/// Live instances at once: workers of concurrent executions, views and simulations.
-const INSTANCES_MAX: u32 = 1000;
+/// Live instances at once: workers of concurrent executions, views and simulations. Whoever comes
+/// when all are taken waits, see `call.rs`. At least [`crate::EngineConfig::THREADS_MAX`], so that
+/// no worker ever does.
+const INSTANCES_MAX: u32 = 300;
 /// Address space per memory. With 4 GiB and the guard behind it no 32-bit address needs a bounds
 /// check in compiled code; only pages in use cost memory.
 const MEMORY_RESERVATION_BYTES: u64 = 1 << 32;
