@@ -45,6 +45,16 @@ limits! {
     /// Words of one frame: parameters, locals and the highest operand stack. Bounds what one call
     /// can take from the native stack.
     FRAME_WORDS_MAX = 1_024;
+    /// Words every accounted call takes on top of its frame: return address, saved registers,
+    /// outgoing arguments.
+    FRAME_WORDS_MIN = 8;
+    /// Operators that make one word more of the frame. An optimiser may keep any operator's result
+    /// until later, so a native frame is at most 8 bytes per operator, local and parameter: with
+    /// this ratio at most 264 bytes per word.
+    OPERATORS_PER_FRAME_WORD = 32;
+    /// Words of stack of a call chain, nested contracts included. An empty recursion gets 2,048
+    /// calls deep; the native stack has to hold 264 bytes for each word, 4.2 MiB.
+    STACK_WORDS_MAX = 16_384;
     /// Blocks, loops and ifs open at one place.
     NESTING_MAX = 256;
     /// Blocks, loops and ifs of one function. Dominator and liveness analyses grow with them.

@@ -4,8 +4,8 @@
 use tos_host_api::HostFunction;
 use tos_host_api::limits::{CODE_LEN_MAX, ENTRY_LEN_MAX, MEMORY_PAGES_MAX, TABLE_ELEMENTS_MAX};
 
-use super::limits::*;
-use super::{ModuleInfo, Rejection, check};
+use super::super::limits::*;
+use super::super::{ModuleInfo, Rejection, check};
 use crate::types::ModuleFault;
 use ModuleFault as Fault;
 
@@ -434,7 +434,7 @@ fn m22_names_that_preparation_adds_are_reserved() {
 
 #[test]
 fn every_prefix_of_a_module_is_refused_without_a_panic() {
-    let code = wasm(include_str!("testdata/everything.wat"));
+    let code = wasm(include_str!("everything.wat"));
     accepted(&code);
     // What comes before the data section, the names and the description is whole by itself.
     let whole = (0..code.len()).filter(|&len| check(&code[..len]).is_ok()).count();
@@ -443,7 +443,7 @@ fn every_prefix_of_a_module_is_refused_without_a_panic() {
 
 #[test]
 fn flipped_bits_never_panic() {
-    let code = wasm(include_str!("testdata/everything.wat"));
+    let code = wasm(include_str!("everything.wat"));
     for at in 0..code.len() {
         for bit in 0..8 {
             let mut flipped = code.clone();
