@@ -7,7 +7,7 @@ use super::operators::OperatorClass;
 /// Gas per operator, by class; one gas is meant to be about a nanosecond.
 ///
 /// The fields are 16 bits wide so that no sum or product of them can overflow: 20,000 operators, or
-/// 2^32 pages or bytes, times 65,535 stay far below 2^63. [start] values, to be moved by
+/// 2^32 pages or bytes, times 65,535 stay far below 2^63. First values, to be moved by
 /// measurement; moving one is a protocol change.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct OperatorCosts {

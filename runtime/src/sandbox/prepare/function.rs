@@ -1,40 +1,43 @@
 //! Writes one function with its metering.
 //!
 //! ```text
-//! (func (param ...) (local ... i64 i32)
+//! (func (param ...) (local ...) (local $gas i64) (local $words i32)
+//!   ;; fetch the counter: $gas = global "tos:gas"
 //!   block $exhausted
-//!     ;; charge the first metered block, take the frame's words
+//!     ;; charge the first metered block; take the frame's words
 //!     block $body (result ...)
-//!       ;; the guest's code, charging each metered block where it starts; `return` is `br $body`
+//!       ;; the guest's code, charging each metered block where it starts
 //!     end
-//!     ;; give the frame's words back
+//!     ;; give the frame's words back; store the counter
 //!     return
 //!   end
+//!   ;; store the counter, which is below zero when gas ran out
 //!   unreachable)
 //! ```
 //!
-//! A branch to the function's own label means `$body` now, at the same depth, so the guest's
-//! branches stay as they are.
+//! Inside a function the counter lives in a local, so that a loop does not wait for memory on every
+//! pass. It is stored before every call and fetched after it, and stored wherever the function
+//! ends by its own doing: at its end, on `return`, on `unreachable`, and when gas runs out.
+//!
+//! The guest's branches stay as they are: a branch to the function's own label means `$body` now,
+//! at the same depth. `return` becomes a branch to `$body`, and `unreachable` one to `$exhausted`.
 
 use wasm_encoder::reencode::{self, Reencode, RoundtripReencoder};
 use wasm_encoder::{BlockType, Function, InstructionSink, ValType};
 use wasmparser::{FunctionBody, Operator};
 
 use super::bodies::BodyFacts;
+use super::costs::OperatorCosts;
 use super::limits;
 use super::metering::Charge;
 
-/// Where the injected parts are in the prepared module's index spaces.
+/// Where the injected counters are among the prepared module's globals.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Injected {
-    /// Global with the gas left.
+pub(super) struct Counters {
+    /// The gas left.
     pub(super) gas: u32,
-    /// Global with the words of stack left.
+    /// The words of stack left.
     pub(super) stack: u32,
-    /// Function that charges the length of a bulk operation and returns it.
-    pub(super) charge_bulk: u32,
-    /// Function that charges the pages of a `memory.grow` and returns them.
-    pub(super) charge_grow: u32,
 }
 
 /// The words a call of this function takes from the stack; `None` if it is not accounted for.
@@ -42,15 +45,15 @@ pub(super) struct Injected {
 /// A function that calls nothing can only be the last one on the stack, where [`FRAME_WORDS_MAX`]
 /// and [`OPERATORS_MAX`] bound it, and such functions are the ones called most often.
 ///
-/// The operators are part of the frame because an optimiser may keep the result of any of them
-/// until later: a native frame is bounded by them, not by the operands WebAssembly can see.
+/// Operators and merged values count a little as well: see [`HIDDEN_VALUES_PER_FRAME_WORD`].
 ///
+/// [`HIDDEN_VALUES_PER_FRAME_WORD`]: limits::HIDDEN_VALUES_PER_FRAME_WORD
 /// [`FRAME_WORDS_MAX`]: limits::FRAME_WORDS_MAX
 /// [`OPERATORS_MAX`]: limits::OPERATORS_MAX
-pub(super) fn stack_words(facts: &BodyFacts) -> Option<i32> {
-    let words = facts.frame_words
-        + limits::FRAME_WORDS_MIN
-        + facts.operators / limits::OPERATORS_PER_FRAME_WORD;
+fn stack_words(facts: &BodyFacts) -> Option<i32> {
+    let hidden = facts.operators + facts.merged_values;
+    let words =
+        facts.frame_words + limits::FRAME_WORDS_MIN + hidden / limits::HIDDEN_VALUES_PER_FRAME_WORD;
     facts.calls.then_some(i32::try_from(words).unwrap_or(i32::MAX))
 }
 
@@ -60,116 +63,162 @@ pub(super) struct Plan<'a> {
     pub(super) result: Option<ValType>,
     pub(super) facts: &'a BodyFacts,
     pub(super) charges: &'a [Charge],
-    pub(super) injected: Injected,
+    pub(super) costs: &'a OperatorCosts,
+    pub(super) counters: Counters,
 }
 
 impl Plan<'_> {
-    /// Local for the gas left, while it is compared.
-    fn gas_local(&self) -> u32 {
-        self.params + self.facts.locals as u32
-    }
-
-    /// Local for the words left, while they are compared.
-    fn stack_local(&self) -> u32 {
-        self.gas_local() + 1
-    }
-
     /// Writes the function.
     pub(super) fn write(&self, body: &FunctionBody<'_>) -> Result<Function, reencode::Error> {
-        let words = stack_words(self.facts);
-        let mut reencoder = RoundtripReencoder;
+        let gas_local = self.params + self.facts.locals as u32;
         let mut locals = Vec::new();
         for group in body.get_locals_reader()? {
             let (count, value_type) = group?;
-            locals.push((count, reencoder.val_type(value_type)?));
+            locals.push((count, RoundtripReencoder.val_type(value_type)?));
         }
         locals.extend([(1, ValType::I64), (1, ValType::I32)]);
+        let mut writer = Writer {
+            function: Function::new(locals),
+            costs: self.costs,
+            counters: self.counters,
+            gas_local,
+            scratch_local: gas_local + 1,
+            depth: 0,
+        };
 
-        let mut function = Function::new(locals);
-        function.instructions().block(BlockType::Empty);
         let mut charges = self.charges.iter().peekable();
+        writer.fetch_gas();
+        writer.sink().block(BlockType::Empty);
         if let Some(charge) = charges.next_if(|charge| charge.before == 0) {
-            charge_gas(function.instructions(), self.injected.gas, self.gas_local(), charge.gas, 0);
+            writer.charge(charge.gas);
         }
+        let words = stack_words(self.facts);
         if let Some(words) = words {
-            self.take_words(function.instructions(), words);
+            writer.take_words(words);
         }
-        function.instructions().block(self.result.map_or(BlockType::Empty, BlockType::Result));
-
-        // Constructs of the guest that are open, its function included. The one around them is
-        // `$exhausted`.
-        let mut depth = 1_u32;
+        writer.open(self.result.map_or(BlockType::Empty, BlockType::Result));
         for (position, operator) in body.get_operators_reader()?.into_iter().enumerate() {
             if let Some(charge) = charges.next_if(|charge| charge.before == position) {
-                let (gas, local) = (self.injected.gas, self.gas_local());
-                charge_gas(function.instructions(), gas, local, charge.gas, depth);
+                writer.charge(charge.gas);
             }
-            let operator = operator?;
-            match &operator {
-                Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } => depth += 1,
-                Operator::End => depth -= 1,
-                _ => {}
-            }
-            self.operator(&mut function, &operator, depth, words.is_some())?;
+            writer.operator(operator?)?;
         }
         if let Some(words) = words {
-            self.give_back_words(function.instructions(), words);
+            writer.give_back_words(words);
         }
-        function.instructions().return_().end().unreachable().end();
-        Ok(function)
+        writer.store_gas();
+        writer.sink().return_().end();
+        writer.store_gas();
+        writer.sink().unreachable().end();
+        Ok(writer.function)
+    }
+}
+
+/// A function while it is written.
+struct Writer<'a> {
+    function: Function,
+    costs: &'a OperatorCosts,
+    counters: Counters,
+    /// Holds the gas left.
+    gas_local: u32,
+    /// Holds an operand or the words left for a moment.
+    scratch_local: u32,
+    /// Constructs open inside `$exhausted`, which is therefore the label at this depth.
+    depth: u32,
+}
+
+impl Writer<'_> {
+    fn sink(&mut self) -> InstructionSink<'_> {
+        self.function.instructions()
     }
 
-    fn operator(
-        &self,
-        function: &mut Function,
-        operator: &Operator<'_>,
-        depth: u32,
-        accounted: bool,
-    ) -> Result<(), reencode::Error> {
-        match operator {
-            Operator::Return if accounted => {
-                function.instructions().br(depth - 1);
+    fn open(&mut self, ty: BlockType) {
+        self.sink().block(ty);
+        self.depth += 1;
+    }
+
+    fn operator(&mut self, operator: Operator<'_>) -> Result<(), reencode::Error> {
+        // `ceil(bytes / 8)`: a copy moves words.
+        const WORD_SHIFT: u8 = 3;
+        let exhausted = self.depth;
+        match &operator {
+            Operator::Return => {
+                // Labels: the guest's constructs, `$body`, `$exhausted`.
+                self.sink().br(exhausted - 1);
+                return Ok(());
+            }
+            Operator::Unreachable => {
+                self.sink().br(exhausted);
+                return Ok(());
+            }
+            Operator::Call { .. } | Operator::CallIndirect { .. } => {
+                self.store_gas();
+                self.copy(operator)?;
+                self.fetch_gas();
                 return Ok(());
             }
             Operator::MemoryCopy { .. } | Operator::MemoryFill { .. } => {
-                function.instructions().call(self.injected.charge_bulk);
+                self.charge_operand(WORD_SHIFT, self.costs.memory_bulk_word);
             }
-            Operator::MemoryGrow { .. } => {
-                function.instructions().call(self.injected.charge_grow);
+            Operator::MemoryGrow { .. } => self.charge_operand(0, self.costs.memory_grow_page),
+            Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } => {
+                self.depth += 1;
             }
+            Operator::End => self.depth -= 1,
             _ => {}
         }
-        function.instruction(&RoundtripReencoder.instruction(operator.clone())?);
+        self.copy(operator)
+    }
+
+    fn copy(&mut self, operator: Operator<'_>) -> Result<(), reencode::Error> {
+        self.function.instruction(&RoundtripReencoder.instruction(operator)?);
         Ok(())
     }
 
-    fn take_words(&self, mut sink: InstructionSink<'_>, words: i32) {
-        let (stack, local) = (self.injected.stack, self.stack_local());
-        sink.global_get(stack).i32_const(words).i32_sub().local_tee(local).global_set(stack);
-        sink.local_get(local).i32_const(0).i32_lt_s().br_if(0);
+    fn fetch_gas(&mut self) {
+        let (global, local) = (self.counters.gas, self.gas_local);
+        self.sink().global_get(global).local_set(local);
     }
 
-    fn give_back_words(&self, mut sink: InstructionSink<'_>, words: i32) {
-        let stack = self.injected.stack;
-        sink.global_get(stack).i32_const(words).i32_add().global_set(stack);
+    fn store_gas(&mut self) {
+        let (global, local) = (self.counters.gas, self.gas_local);
+        self.sink().local_get(local).global_set(global);
     }
-}
 
-/// Charges a fixed amount; leaves for the construct at `exhausted` when it is not there.
-fn charge_gas(mut sink: InstructionSink<'_>, global: u32, local: u32, gas: u64, exhausted: u32) {
-    sink.global_get(global).i64_const(gas as i64).i64_sub().local_tee(local).global_set(global);
-    sink.local_get(local).i64_const(0).i64_lt_s().br_if(exhausted);
-}
+    /// Charges a fixed amount.
+    fn charge(&mut self, gas: u64) {
+        let local = self.gas_local;
+        self.sink().local_get(local).i64_const(gas as i64);
+        self.subtract_gas();
+    }
 
-/// Writes the function that charges `ceil(n / 2^shift) x price` for its parameter and returns it.
-pub(super) fn charge_by_operand(global: u32, shift: u32, price: u16) -> Function {
-    let mut function = Function::new([(1, ValType::I64)]);
-    let mut sink = function.instructions();
-    sink.block(BlockType::Empty);
-    sink.global_get(global).local_get(0).i64_extend_i32_u();
-    sink.i64_const((1 << shift) - 1).i64_add().i64_const(shift.into()).i64_shr_u();
-    sink.i64_const(price.into()).i64_mul().i64_sub().local_tee(1).global_set(global);
-    sink.local_get(1).i64_const(0).i64_lt_s().br_if(0);
-    sink.local_get(0).return_().end().unreachable().end();
-    function
+    /// Charges `ceil(n / 2^shift) x price` for the operand on top and leaves it there.
+    fn charge_operand(&mut self, shift: u8, price: u16) {
+        let (gas, operand) = (self.gas_local, self.scratch_local);
+        let mut sink = self.sink();
+        sink.local_tee(operand).local_get(gas).local_get(operand).i64_extend_i32_u();
+        if shift > 0 {
+            sink.i64_const((1 << shift) - 1).i64_add().i64_const(shift.into()).i64_shr_u();
+        }
+        sink.i64_const(price.into()).i64_mul();
+        self.subtract_gas();
+    }
+
+    /// Subtracts the top operand from the one below; leaves for good when gas does not suffice.
+    fn subtract_gas(&mut self) {
+        let (local, exhausted) = (self.gas_local, self.depth);
+        self.sink().i64_sub().local_tee(local).i64_const(0).i64_lt_s().br_if(exhausted);
+    }
+
+    fn take_words(&mut self, words: i32) {
+        let (global, left, exhausted) = (self.counters.stack, self.scratch_local, self.depth);
+        let mut sink = self.sink();
+        sink.global_get(global).i32_const(words).i32_sub().local_tee(left).global_set(global);
+        sink.local_get(left).i32_const(0).i32_lt_s().br_if(exhausted);
+    }
+
+    fn give_back_words(&mut self, words: i32) {
+        let global = self.counters.stack;
+        self.sink().global_get(global).i32_const(words).i32_add().global_set(global);
+    }
 }

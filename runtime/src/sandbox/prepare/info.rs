@@ -6,9 +6,9 @@ use tos_host_api::limits::{CONSTRUCTOR_ENTRY, MIGRATE_ENTRY};
 /// Export of a prepared module: the gas left, a mutable `i64`. Set it before a call and read it
 /// after. Below zero: the call asked for more gas than there was.
 pub const GAS_EXPORT: &str = "tos:gas";
-/// Export of a prepared module: the words of stack left, a mutable `i32`. Set it before a call. Below
-/// zero: the call asked for more stack than there was. After a call that did not trap it is what it
-/// was before.
+/// Export of a prepared module: the words of stack left, a mutable `i32`. Set it before a call.
+/// Below zero: the call asked for more stack than there was. After a call that did not trap it is
+/// what it was before.
 pub const STACK_EXPORT: &str = "tos:stack";
 
 /// Export of a prepared module: a mutable global of the guest, so that the host can restore it.

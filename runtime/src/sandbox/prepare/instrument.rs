@@ -11,7 +11,7 @@ use wasmparser::{ExternalKind, FuncType, FunctionBody, Parser, Payload};
 
 use super::bodies::BodyFacts;
 use super::costs::OperatorCosts;
-use super::function::{self, Injected, Plan};
+use super::function::{Counters, Plan};
 use super::gate::{FEATURES, Inspection};
 use super::info::{self, GAS_EXPORT, ModuleInfo, STACK_EXPORT};
 use super::metering;
@@ -61,23 +61,16 @@ struct Guest {
     types: Vec<FuncType>,
     /// Type of each defined function.
     functions: Vec<u32>,
-    imported: u32,
     globals: u32,
     /// Bodies written so far.
     bodies: usize,
 }
 
 impl Guest {
-    /// Injected items come last in their index spaces: nothing of the guest is renumbered, and no
-    /// index the guest can write reaches them.
-    fn injected(&self) -> Injected {
-        let functions = self.imported + self.functions.len() as u32;
-        Injected {
-            gas: self.globals,
-            stack: self.globals + 1,
-            charge_bulk: functions,
-            charge_grow: functions + 1,
-        }
+    /// The counters come last among the globals: nothing of the guest is renumbered, and no index
+    /// the guest can write reaches them.
+    fn counters(&self) -> Counters {
+        Counters { gas: self.globals, stack: self.globals + 1 }
     }
 }
 
@@ -100,7 +93,7 @@ pub(super) fn instrument(
             payload => copy(payload, &mut output, &mut guest, &inspection.info)?,
         }
     }
-    inject(&mut output, &inspection.info, &guest, costs);
+    inject(&mut output, &inspection.info, &guest);
     Ok(output.finish())
 }
 
@@ -120,29 +113,22 @@ fn meter(
         result: result.transpose()?,
         facts,
         charges: &metering::charges(body, facts, costs)?,
-        injected: guest.injected(),
+        costs,
+        counters: guest.counters(),
     };
     plan.write(body)
 }
 
-/// Adds the counters, the functions that charge by an operand, and the exports for the host.
-fn inject(output: &mut Output, info: &ModuleInfo, guest: &Guest, costs: &OperatorCosts) {
-    let injected = guest.injected();
+/// Adds the counters and the exports for the host.
+fn inject(output: &mut Output, info: &ModuleInfo, guest: &Guest) {
+    let counters = guest.counters();
     let counter = |val_type| GlobalType { val_type, mutable: true, shared: false };
     // Zero, so that a host that forgets to grant gas and stack gets nowhere.
     output.globals.global(counter(ValType::I64), &ConstExpr::i64_const(0));
     output.globals.global(counter(ValType::I32), &ConstExpr::i32_const(0));
-
-    let charge_type = output.types.len();
-    output.types.ty().function([ValType::I32], [ValType::I32]);
-    output.functions.function(charge_type).function(charge_type);
-    let (gas, word_shift) = (injected.gas, 3);
-    output.code.function(&function::charge_by_operand(gas, word_shift, costs.memory_bulk_word));
-    output.code.function(&function::charge_by_operand(gas, 0, costs.memory_grow_page));
-
     output.exports.export(MEMORY_EXPORT, ExportKind::Memory, 0);
-    output.exports.export(GAS_EXPORT, ExportKind::Global, injected.gas);
-    output.exports.export(STACK_EXPORT, ExportKind::Global, injected.stack);
+    output.exports.export(GAS_EXPORT, ExportKind::Global, counters.gas);
+    output.exports.export(STACK_EXPORT, ExportKind::Global, counters.stack);
     for index in &info.mutable_globals {
         output.exports.export(&info::global_export(*index), ExportKind::Global, *index);
     }
@@ -164,7 +150,6 @@ fn copy(
             reencoder.parse_type_section(&mut output.types, section)
         }
         Payload::ImportSection(section) => {
-            guest.imported = section.count();
             reencoder.parse_import_section(&mut output.imports, section)
         }
         Payload::FunctionSection(section) => {

@@ -104,9 +104,8 @@ fn run_plain(code: &[u8]) -> Plain {
     Plain { completed, fuel_used, memory, globals }
 }
 
-/// Runs on a prepared module; also what is in the guest's globals.
-fn run_metered(module: &Module, gas: i64) -> (Outcome, (i32, i64)) {
-    let mut machine = Machine::new(module);
+/// Runs a prepared module; also what is in the guest's globals.
+fn run_metered(machine: &mut Machine, gas: i64) -> (Outcome, (i32, i64)) {
     let outcome = machine.run("run", gas, STACK);
     let mut global = |index| {
         let name = global_export(index);
@@ -123,8 +122,8 @@ fn metering_changes_nothing_and_counts_what_runs() {
     for seed in 0..PROGRAMS {
         let code = program(seed as u64);
         let plain = run_plain(&code);
-        let module = compile(&code, &comparable_costs());
-        let (metered, globals) = run_metered(&module, GAS);
+        let compiled = compile(&code, &comparable_costs());
+        let (metered, globals) = compiled.on_each(|machine| run_metered(machine, GAS));
         let expected = if plain.completed { Ended::Completed } else { Ended::Trap };
         assert_eq!(metered.ended, expected, "seed {seed}");
         assert!(metered.memory == plain.memory, "memory differs, seed {seed}");
@@ -132,7 +131,8 @@ fn metering_changes_nothing_and_counts_what_runs() {
         if plain.completed {
             assert_eq!(metered.gas_used, plain.fuel_used, "seed {seed}");
             assert_eq!(metered.stack_left, STACK, "seed {seed}");
-            let (short, _) = run_metered(&module, metered.gas_used - 1);
+            let short = metered.gas_used - 1;
+            let (short, _) = compiled.on_each(|machine| run_metered(machine, short));
             assert_eq!(short.ended, Ended::OutOfGas, "seed {seed}");
             completed += 1;
             gas_total += metered.gas_used;

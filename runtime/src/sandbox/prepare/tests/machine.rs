@@ -1,8 +1,9 @@
 //! Runs prepared and plain modules on wasmtime, for the other tests.
 
+use std::fmt::Debug;
 use std::sync::LazyLock;
 
-use wasmtime::{Config, Engine, Instance, Linker, Module, Store, Val};
+use wasmtime::{Config, Engine, Instance, Linker, Module, OptLevel, RegallocAlgorithm, Store, Val};
 
 use super::super::{GAS_EXPORT, OperatorCosts, STACK_EXPORT, prepare};
 
@@ -38,11 +39,23 @@ impl Outcome {
 pub(super) fn config() -> Config {
     let mut config = Config::new();
     // More than the logical limit can use, on a thread that has it.
-    config.max_wasm_stack(4 << 20).async_stack_size(4 << 20);
+    config.max_wasm_stack(NATIVE_STACK).async_stack_size(NATIVE_STACK);
     config
 }
 
-static ENGINE: LazyLock<Engine> = LazyLock::new(|| Engine::new(&config()).expect("engine"));
+const NATIVE_STACK: usize = 3 << 20;
+const THREAD_STACK: usize = 4 << 20;
+
+/// Two compilers that share little: whatever a prepared module does, it does it on both.
+static ENGINES: LazyLock<[Engine; 2]> = LazyLock::new(|| {
+    let mut plain = config();
+    plain.cranelift_opt_level(OptLevel::None);
+    plain.cranelift_regalloc_algorithm(RegallocAlgorithm::SinglePass);
+    let mut optimising = config();
+    optimising.cranelift_opt_level(OptLevel::Speed);
+    optimising.cranelift_regalloc_algorithm(RegallocAlgorithm::Backtracking);
+    [optimising, plain].map(|config| Engine::new(&config).expect("engine"))
+});
 
 pub(super) fn wasm(text: &str) -> Vec<u8> {
     wat::parse_str(text).unwrap_or_else(|error| panic!("bad test module: {error}\n{text}"))
@@ -55,11 +68,25 @@ pub(super) fn instantiate<T: 'static>(store: &mut Store<T>, module: &Module) -> 
     linker.instantiate(&mut *store, module).expect("instantiates")
 }
 
+/// A prepared module, compiled by each of the compilers.
+pub(super) struct Compiled([Module; 2]);
+
 /// Prepares and compiles a module.
 #[track_caller]
-pub(super) fn compile(code: &[u8], costs: &OperatorCosts) -> Module {
+pub(super) fn compile(code: &[u8], costs: &OperatorCosts) -> Compiled {
     let prepared = prepare(code, costs).unwrap_or_else(|error| panic!("refused: {error}"));
-    Module::from_binary(&ENGINE, &prepared.module).expect("compiles")
+    let compile = |engine| Module::from_binary(engine, &prepared.module).expect("compiles");
+    Compiled(ENGINES.each_ref().map(compile))
+}
+
+impl Compiled {
+    /// Does something with a fresh instance from each compiler; the results have to be the same.
+    #[track_caller]
+    pub(super) fn on_each<T: PartialEq + Debug>(&self, act: impl Fn(&mut Machine) -> T) -> T {
+        let [optimised, plain] = self.0.each_ref().map(|module| act(&mut Machine::new(module)));
+        assert!(optimised == plain, "compilers disagree");
+        optimised
+    }
 }
 
 /// A prepared module, ready to run.
@@ -69,8 +96,8 @@ pub(super) struct Machine {
 }
 
 impl Machine {
-    pub(super) fn new(module: &Module) -> Self {
-        let mut store = Store::new(&ENGINE, ());
+    fn new(module: &Module) -> Self {
+        let mut store = Store::new(module.engine(), ());
         let instance = instantiate(&mut store, module);
         Self { store, instance }
     }
@@ -122,5 +149,12 @@ pub(super) fn run(text: &str) -> Outcome {
 
 #[track_caller]
 pub(super) fn run_with(text: &str, gas: i64, stack: i32) -> Outcome {
-    Machine::new(&compile(&wasm(text), &OperatorCosts::default())).run("run", gas, stack)
+    let compiled = compile(&wasm(text), &OperatorCosts::default());
+    compiled.on_each(|machine| machine.run("run", gas, stack))
+}
+
+/// Runs on a thread whose stack holds all that guests may use.
+pub(super) fn on_a_large_stack(act: impl FnOnce() + Send + 'static) {
+    let thread = std::thread::Builder::new().stack_size(THREAD_STACK).spawn(act);
+    thread.expect("spawns").join().expect("does not panic");
 }
