@@ -4,7 +4,7 @@
 use tos_host_api::{AccessEntry, AccessMode, Address, limits};
 
 use crate::error::{AccessFault, InvalidTransaction, TransactionPart};
-use crate::types::{TransactionType, UnsignedTransaction};
+use crate::types::{AccessList, TransactionType, UnsignedTransaction};
 
 /// The accounts a transaction may touch, in canonical form: ascending by account, one mode each.
 ///
@@ -50,10 +50,19 @@ impl AccessSet {
         canonicalize(&mut self.entries);
     }
 
-    /// What a transaction of this source has to declare so that its set is this one.
+    /// What `tx` has to declare so that its set is this one: everything but its own account, which
+    /// needs no mention. Empty for kinds that derive their set.
     #[must_use]
-    pub fn to_list(&self) -> Vec<AccessEntry> {
-        self.entries.clone()
+    pub fn to_list(&self, tx: &UnsignedTransaction) -> AccessList {
+        match tx.data {
+            TransactionType::Transfers(_) | TransactionType::Burn { .. } => Vec::new(),
+            TransactionType::DeployContract { .. }
+            | TransactionType::InvokeContract { .. }
+            | TransactionType::UpgradeContract { .. } => {
+                let source = Address::Key(tx.source);
+                self.entries.iter().filter(|entry| entry.account != source).copied().collect()
+            }
+        }
     }
 }
 
@@ -125,9 +134,5 @@ pub(crate) fn check_list(tx: &UnsignedTransaction) -> Result<(), InvalidTransact
             return fault(idx + 1, AccessFault::NotSorted);
         }
     }
-    let source = Address::Key(tx.source);
-    match list.iter().position(|e| e.account == source && e.mode != AccessMode::Write) {
-        Some(idx) => fault(idx, AccessFault::WeakSource),
-        None => Ok(()),
-    }
+    Ok(())
 }

@@ -5,7 +5,9 @@
 use borsh::{BorshDeserialize, BorshSerialize};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
-use tos_host_api::{Address, Amount, AssetId, ChainId, Gas, Hash, Nonce, TopoHeight, TxIndex};
+use tos_host_api::{
+    Address, Amount, AssetId, ChainId, ContractId, Gas, Hash, Nonce, TopoHeight, TxIndex,
+};
 
 use crate::state::StateKey;
 
@@ -158,12 +160,9 @@ pub enum AccessFault {
     /// The account is listed twice.
     #[error("a duplicate")]
     Duplicate = 1,
-    /// The source is listed with another mode than `Write`.
-    #[error("the source with another mode than write")]
-    WeakSource = 2,
     /// The transaction derives its access set; nothing may be declared.
     #[error("declared for a kind of transaction whose access set is derived")]
-    NotDeclarable = 3,
+    NotDeclarable = 2,
 }
 
 /// Why a whole block may not be executed: nothing changes and nobody pays.
@@ -375,6 +374,9 @@ pub enum EngineError {
         /// The panic's message.
         message: String,
     },
+    /// The engine contradicts itself.
+    #[error("engine bug: {0}")]
+    Bug(String),
     /// The sandbox failed for a reason that is not the module's.
     #[error("sandbox: {0}")]
     Sandbox(String),
@@ -383,7 +385,7 @@ pub enum EngineError {
     Poisoned(String),
     /// A contract is not known to this node.
     #[error("no contract {0}")]
-    NoSuchContract(Address),
+    NoSuchContract(ContractId),
 }
 
 /// An error of a storage backend, opaque to the engine.

@@ -1,23 +1,33 @@
-//! The persistent backend: what a database must offer, and the records it keeps.
+//! The persistent backend: what a database must offer, and the records it keeps. How bytes reach a
+//! disk is [`RedbStorage`]'s business.
 
+#[cfg(test)]
+mod conformance;
 mod memory;
 mod redb;
+#[cfg(test)]
+mod test_chain;
 
+use anyhow::{Context, ensure};
 use borsh::{BorshDeserialize, BorshSerialize};
 use tos_host_api::{Address, Hash, TopoHeight};
 
 pub use self::memory::MemoryStorage;
-pub use self::redb::RedbStorage;
+pub use self::redb::{KeepRecords, RedbOptions, RedbStorage};
 use crate::error::StorageError;
 use crate::state::{ChangeSet, StateKey, StateValue};
 use crate::types::BlockContext;
+
+/// Version of the stored format this library reads and writes.
+pub const STORAGE_FORMAT: u32 = 1;
 
 /// A database as the engine needs it. Object-safe, synchronous, shared between threads.
 ///
 /// A node can bring its own. What the engine relies on:
 /// - [`Storage::commit`] is atomic and durable when it returns: after a crash all of it is there or
 ///   nothing of it. Only one commit runs at a time.
-/// - Reads see exactly the commits that have returned.
+/// - A batch that [`CommitBatch::check_follows`] refuses changes nothing, and work may go on.
+/// - Reads see exactly the commits that have returned, also while another commit is running.
 /// - Artifacts are a cache: losing them costs time, nothing else.
 pub trait Storage: Send + Sync + 'static {
     /// What the database holds, or `None` when it is new.
@@ -32,7 +42,8 @@ pub trait Storage: Send + Sync + 'static {
     /// See [`Storage::meta`].
     fn read(&self, key: &StateKey) -> Result<Option<StateValue>, StorageError>;
 
-    /// The record of a committed block; 0 is genesis.
+    /// The record of a committed block; 0 is genesis. `None` above the tip, and where a backend has
+    /// pruned records below the stable height.
     ///
     /// # Errors
     /// See [`Storage::meta`].
@@ -51,7 +62,7 @@ pub trait Storage: Send + Sync + 'static {
     /// See [`Storage::meta`].
     fn artifact(&self, key: &Hash) -> Result<Option<Vec<u8>>, StorageError>;
 
-    /// Keeps a compiled module. Need not be durable.
+    /// Keeps a compiled module, replacing one of the same key. Need not be durable.
     ///
     /// # Errors
     /// See [`Storage::meta`].
@@ -113,4 +124,60 @@ pub struct CommitBatch<'a> {
     pub record: Option<&'a BlockRecord>,
     /// Changed keys. For a block these are the record's own.
     pub changes: &'a ChangeSet,
+}
+
+impl CommitBatch<'_> {
+    /// Checks that this batch may be applied to a database whose tip is `tip`; `None` is a new one.
+    /// Every backend calls this before it writes anything.
+    ///
+    /// A block extends the tip by one height, genesis begins at 0, and a rollback ends between the
+    /// stable height and the tip. The changes are in order, and for a block they are the record's:
+    /// a backend may rebuild the state from records alone.
+    ///
+    /// # Errors
+    /// The batch does not follow `tip` or contradicts itself, which is a bug of the caller.
+    pub fn check_follows(&self, tip: Option<&ChainMeta>) -> Result<(), StorageError> {
+        self.follows(tip).map_err(StorageError::new)
+    }
+
+    fn follows(&self, tip: Option<&ChainMeta>) -> anyhow::Result<()> {
+        let height = self.meta.topoheight;
+        ensure!(
+            self.meta.stable_topoheight <= height,
+            "stable height {} is above the batch's height {height}",
+            self.meta.stable_topoheight
+        );
+        if let Some(record) = self.record {
+            let expected = match tip {
+                None => TopoHeight::ZERO,
+                Some(tip) => {
+                    tip.topoheight.checked_add(TopoHeight(1)).context("heights are exhausted")?
+                }
+            };
+            ensure!(height == expected, "batch has height {height}, expected {expected}");
+            let header = &record.header;
+            ensure!(
+                header.context.topoheight == height
+                    && header.state_digest == self.meta.state_digest,
+                "record of height {} does not belong to a batch of height {height}",
+                header.context.topoheight
+            );
+            // The engine passes the record's own change set; comparing 10,000 changes is for
+            // callers that do not.
+            ensure!(
+                std::ptr::eq(self.changes, &record.change_set)
+                    || *self.changes == record.change_set,
+                "changes of the batch at height {height} are not its record's"
+            );
+        } else {
+            let tip = tip.context("nothing to roll back in a new database")?;
+            ensure!(
+                (tip.stable_topoheight..=tip.topoheight).contains(&height),
+                "rollback to height {height}, expected {} to {}",
+                tip.stable_topoheight,
+                tip.topoheight
+            );
+        }
+        Ok(self.changes.check_order()?)
+    }
 }

@@ -11,7 +11,8 @@ use tos_host_api::{
 };
 
 /// Accounts a contract call declares, in canonical form: sorted by account, no duplicates, at most
-/// [`tos_host_api::limits::ACCESS_ENTRIES_MAX`] entries. The source is always `Write` and need not be listed.
+/// [`tos_host_api::limits::ACCESS_ENTRIES_MAX`] entries. The source is always
+/// `Write`: it need not be listed, and whatever mode it is listed with becomes `Write`.
 pub type AccessList = Vec<AccessEntry>;
 
 /// Separates the signed bytes of a transaction from anything else a key may sign.

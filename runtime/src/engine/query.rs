@@ -1,0 +1,311 @@
+//! Questions to an engine: values at the tip, simulations, read-only calls, warming up.
+
+use std::sync::Arc;
+
+use tos_host_api::{
+    AccessEntry, AccessMode, Address, Amount, AssetId, ContractId, Gas, PublicKey, limits,
+};
+
+use super::{ContractEngine, TipState};
+use crate::access::{self, AccessSet};
+use crate::error::{EngineError, InvalidTransaction};
+use crate::execute::{BlockEnv, Executor, GuestMessage, Interrupt, TxOutput, TxRef, engine_fault};
+use crate::pipeline::{callable, load_accounts, load_modules, merge};
+use crate::sandbox::{self, CallRequest, Frame};
+use crate::schedule::{AccessTable, TableBuilder};
+use crate::state::{Account, ChangeSet, ContractRecord, Journal, Overlay, SlotKey};
+use crate::types::{
+    AccessList, BlockContext, ExecutionStatus, HaltReason, Receipt, RevertReason, Transaction,
+    UnsignedTransaction,
+};
+use crate::verify::check_shape;
+
+/// What a transaction would do on the tip.
+#[derive(Debug)]
+pub struct Simulation {
+    /// Its receipt, or why it could not be included.
+    pub result: Result<Receipt, InvalidTransaction>,
+    /// Every account it touches and how, what failing calls touched included.
+    pub access: AccessSet,
+    /// What to put into [`UnsignedTransaction::access`].
+    pub access_list: AccessList,
+    /// Gas it pays for with that list.
+    pub gas_used: Gas,
+    /// What it would change, alone in a block without a beneficiary.
+    pub change_set: ChangeSet,
+    /// What its contracts had to say.
+    pub messages: Vec<GuestMessage>,
+}
+
+/// What a read-only call returned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct View {
+    /// How it ended.
+    pub status: ExecutionStatus,
+    /// What the contract returned.
+    pub return_data: Vec<u8>,
+    /// Gas it used; nobody pays for it.
+    pub gas_used: Gas,
+    /// What the contract had to say.
+    pub messages: Vec<GuestMessage>,
+}
+
+impl ContractEngine {
+    /// An account at the tip; the default where there is none.
+    ///
+    /// # Errors
+    /// The storage failed.
+    pub fn account(&self, address: &Address) -> Result<Account, EngineError> {
+        self.check_usable()?;
+        let _tip = self.inner.tip.read();
+        self.inner.pipeline.chain.account(address)
+    }
+
+    /// A balance at the tip.
+    ///
+    /// # Errors
+    /// The storage failed.
+    pub fn balance(&self, address: &Address, asset: AssetId) -> Result<Amount, EngineError> {
+        Ok(self.account(address)?.balance(&asset))
+    }
+
+    /// A contract at the tip, if there is one.
+    ///
+    /// # Errors
+    /// The storage failed.
+    pub fn contract(&self, id: &ContractId) -> Result<Option<ContractRecord>, EngineError> {
+        self.check_usable()?;
+        let _tip = self.inner.tip.read();
+        self.inner.pipeline.chain.contract(id)
+    }
+
+    /// An asset at the tip, if there is one: its supply and what was burned.
+    ///
+    /// # Errors
+    /// The storage failed.
+    pub fn asset(&self, id: &AssetId) -> Result<Option<crate::state::AssetRecord>, EngineError> {
+        self.check_usable()?;
+        let _tip = self.inner.tip.read();
+        self.inner.pipeline.chain.asset(id)
+    }
+
+    /// A byte slot at the tip.
+    ///
+    /// # Errors
+    /// The storage failed.
+    pub fn storage_value(&self, key: &SlotKey) -> Result<Option<Arc<[u8]>>, EngineError> {
+        self.check_usable()?;
+        let _tip = self.inner.tip.read();
+        self.inner.pipeline.chain.slot(key.clone())
+    }
+
+    /// A counter slot at the tip; zero where there is none.
+    ///
+    /// # Errors
+    /// The storage failed.
+    pub fn counter_value(&self, key: &SlotKey) -> Result<u128, EngineError> {
+        self.check_usable()?;
+        let _tip = self.inner.tip.read();
+        self.inner.pipeline.chain.counter(key.clone())
+    }
+
+    /// Executes a transaction on the tip and changes nothing. The access list it carries is ignored;
+    /// the one it needs is part of the answer.
+    ///
+    /// The set is found by executing as a block would and adding what turns out to be missing, so
+    /// there is no second code path that could disagree; a call that touches `n` accounts runs at
+    /// most `2n + 1` times.
+    ///
+    /// # Errors
+    /// The engine failed; whatever the transaction does wrong is part of the result.
+    pub fn simulate(&self, tx: &UnsignedTransaction) -> Result<Simulation, EngineError> {
+        self.check_usable()?;
+        let tip = self.inner.tip.read();
+        let mut tx = tx.clone();
+        tx.access.clear();
+        loop {
+            let intrinsic_gas = match check_shape(&tx, self.params()) {
+                Ok(intrinsic_gas) => intrinsic_gas,
+                Err(invalid) => return Ok(Simulation::invalid(&tx, invalid)),
+            };
+            let mut entries = Vec::new();
+            access::collect(&tx, &mut entries);
+            let mut set = AccessSet::new(entries);
+            let (output, change_set) = self.simulate_once(&tip, &tx, &set, intrinsic_gas)?;
+            let missing = match output.result.as_ref().map(|receipt| &receipt.status) {
+                Ok(ExecutionStatus::Halted(HaltReason::UndeclaredAccess {
+                    account,
+                    needed,
+                    ..
+                })) => Some(AccessEntry::new(*account, *needed)),
+                _ => None,
+            };
+            match missing {
+                Some(entry) if set.entries().len() <= limits::ACCESS_ENTRIES_MAX => {
+                    set.insert(entry);
+                    tx.access = set.to_list(&tx);
+                }
+                _ => return Ok(Simulation::of(&tx, set, output, change_set)),
+            }
+        }
+    }
+
+    fn simulate_once(
+        &self,
+        tip: &TipState,
+        tx: &UnsignedTransaction,
+        set: &AccessSet,
+        intrinsic_gas: Gas,
+    ) -> Result<(TxOutput, ChangeSet), EngineError> {
+        let pipeline = &self.inner.pipeline;
+        let (table, overlay) = self.private_overlay(set.entries(), tx.gas_limit)?;
+        let (contracts, deployed) =
+            load_modules(&pipeline.chain, &pipeline.modules, std::iter::once(&tx.data))?;
+        let env = BlockEnv {
+            context: Arc::new(next_block(tip)),
+            params: Arc::clone(&pipeline.params),
+            modules: Arc::clone(&pipeline.modules),
+            contracts,
+            deployed,
+            observer: None,
+        };
+        let mut executor = Executor::new(Arc::new(env), Journal::new(Arc::clone(&overlay)));
+        let reference = TxRef { tx, id: tx.id(), intrinsic_gas, index: 0 };
+        let mut output = executor.execute_transaction(reference, table.of(0))?;
+        if output.result.is_ok() {
+            executor.publish(0, 0)?;
+        }
+        let messages = std::mem::take(&mut output.messages);
+        let (result, code) = (output.result.clone(), output.code);
+        let merged =
+            merge(std::iter::once(&tx.data), &overlay, &pipeline.pool, vec![output], None)?;
+        let output = TxOutput { result, burned: Vec::new(), code, messages };
+        Ok((output, merged.change_set))
+    }
+
+    /// An overlay for one transaction or read-only call.
+    fn private_overlay(
+        &self,
+        entries: &[AccessEntry],
+        gas_limit: Gas,
+    ) -> Result<(AccessTable, Arc<Overlay>), EngineError> {
+        let pipeline = &self.inner.pipeline;
+        let mut builder = TableBuilder::with_capacity(1);
+        builder.push(entries, gas_limit);
+        let table = builder.finish();
+        let cells = load_accounts(&pipeline.chain, &pipeline.pool, table.accounts())?;
+        Ok((table, Arc::new(Overlay::new(Arc::clone(&pipeline.chain), cells))))
+    }
+
+    /// Calls an entry of a contract read-only at the tip. No account needs to be declared; gas is
+    /// bounded by what a transaction may use.
+    ///
+    /// # Errors
+    /// [`EngineError::NoSuchContract`]; anything else is the engine's own. A call that reverts or
+    /// halts says so in [`View::status`].
+    pub fn view(
+        &self,
+        contract: ContractId,
+        entry: &str,
+        input: &[u8],
+    ) -> Result<View, EngineError> {
+        self.check_usable()?;
+        let tip = self.inner.tip.read();
+        let pipeline = &self.inner.pipeline;
+        let callable = callable(&pipeline.chain, &pipeline.modules, &contract)?
+            .ok_or(EngineError::NoSuchContract(contract))?;
+        if !callable.module.info.has_entry(entry) {
+            return Ok(View {
+                status: ExecutionStatus::Reverted(RevertReason::NoSuchEntry),
+                return_data: Vec::new(),
+                gas_used: Gas::ZERO,
+                messages: Vec::new(),
+            });
+        }
+        // Nobody calls: the zero key is no account that could have signed.
+        let nobody = Address::Key(PublicKey::default());
+        let gas = self.params().transaction_gas_limit;
+        let block = Arc::new(next_block(&tip));
+        let mut set = AccessSet::default();
+        loop {
+            let (table, overlay) = self.private_overlay(set.entries(), gas)?;
+            let mut journal = Journal::new(overlay);
+            journal.begin(table.of(0));
+            let frame = Frame {
+                block: Arc::clone(&block),
+                source: nobody,
+                transaction_id: Default::default(),
+                caller: nobody,
+                contract,
+                input: input.to_vec(),
+                deposits: Vec::new(),
+                read_only: true,
+            };
+            let request = CallRequest { module: &callable.module, entry, gas, frame };
+            let (end, _) = sandbox::call(pipeline.modules.engine(), request, journal);
+            let status = match end.result {
+                Ok(()) => ExecutionStatus::Success,
+                Err(Interrupt::Revert(reason)) => ExecutionStatus::Reverted(reason),
+                Err(Interrupt::Halt(HaltReason::UndeclaredAccess { account, .. }))
+                    if set.mode(&account).is_none() =>
+                {
+                    set.insert(AccessEntry::new(account, AccessMode::Read));
+                    continue;
+                }
+                Err(Interrupt::Halt(reason)) => ExecutionStatus::Halted(reason),
+                Err(fault @ Interrupt::Fault(_)) => return Err(engine_fault(fault)),
+            };
+            let gas_used = gas.checked_sub(end.gas_left).unwrap_or(gas);
+            let (return_data, messages) = (end.return_data, end.messages);
+            return Ok(View { status, return_data, gas_used, messages });
+        }
+    }
+
+    /// Brings into memory what a transaction will need: compiles what it deploys, loads the module
+    /// it calls and the accounts it declares. For transactions that wait to be included.
+    ///
+    /// # Errors
+    /// The engine failed; a module that the gate refuses is no error here.
+    pub fn warm(&self, tx: &Transaction) -> Result<(), EngineError> {
+        self.check_usable()?;
+        let _tip = self.inner.tip.read();
+        let pipeline = &self.inner.pipeline;
+        check_shape(tx, self.params()).map_or(Ok(()), |_| {
+            load_modules(&pipeline.chain, &pipeline.modules, std::iter::once(&tx.data))?;
+            for entry in AccessSet::of(tx).entries() {
+                pipeline.chain.account(&entry.account)?;
+            }
+            Ok(())
+        })
+    }
+}
+
+/// The block a simulation imagines: the next one, as late as the last.
+fn next_block(tip: &TipState) -> BlockContext {
+    tip.next(tip.timestamp)
+}
+
+impl Simulation {
+    fn of(
+        tx: &UnsignedTransaction,
+        access: AccessSet,
+        output: TxOutput,
+        change_set: ChangeSet,
+    ) -> Self {
+        let gas_used = output.result.as_ref().map_or(Gas::ZERO, |receipt| receipt.gas_used);
+        let access_list = access.to_list(tx);
+        let TxOutput { result, messages, .. } = output;
+        Self { result, access, access_list, gas_used, change_set, messages }
+    }
+
+    fn invalid(tx: &UnsignedTransaction, invalid: InvalidTransaction) -> Self {
+        Self {
+            result: Err(invalid),
+            access: AccessSet::of(tx),
+            access_list: Vec::new(),
+            gas_used: Gas::ZERO,
+            change_set: ChangeSet::default(),
+            messages: Vec::new(),
+        }
+    }
+}

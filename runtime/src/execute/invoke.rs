@@ -1,0 +1,86 @@
+//! Contract calls.
+
+use std::sync::Arc;
+
+use tos_host_api::{Address, ContractId, Gas};
+
+use super::Interrupt;
+use super::transaction::{Applied, Executor, TxRef};
+use crate::error::EngineError;
+use crate::sandbox::{self, CallRequest, CompiledModule, Frame};
+use crate::types::{Deposit, RevertReason};
+
+/// What a contract is called with.
+pub(super) struct Call<'a> {
+    pub(super) contract: ContractId,
+    pub(super) module: &'a CompiledModule,
+    pub(super) entry: &'a str,
+    pub(super) input: &'a [u8],
+    pub(super) deposits: &'a [Deposit],
+}
+
+impl Executor {
+    pub(super) fn invoke(
+        &mut self,
+        tx: TxRef<'_>,
+        contract: ContractId,
+        entry: &str,
+        input: &[u8],
+        deposits: &[Deposit],
+    ) -> Applied {
+        let revert = |reason: RevertReason| Applied::native(Err(reason.into()), tx.intrinsic_gas);
+        let env = Arc::clone(&self.env);
+        let Some(callable) = env.contracts.get(&contract) else {
+            return revert(RevertReason::NoSuchContract(contract));
+        };
+        // Constructor and migration are no entries: they run once, when the engine says so.
+        if !callable.module.info.has_entry(entry) {
+            return revert(RevertReason::NoSuchEntry);
+        }
+        self.call(tx, Call { contract, module: &callable.module, entry, input, deposits })
+    }
+
+    /// Moves the deposits, then runs the entry with the gas that is left after the intrinsic part.
+    pub(super) fn call(&mut self, tx: TxRef<'_>, call: Call<'_>) -> Applied {
+        let Call { contract, module, entry, input, deposits } = call;
+        let source = Address::Key(tx.tx.source);
+        if let Err(why) = self.move_deposits(&source, &Address::Contract(contract), deposits) {
+            return Applied::native(Err(why), tx.intrinsic_gas);
+        }
+        let Some(gas) = tx.tx.gas_limit.checked_sub(tx.intrinsic_gas) else {
+            return Applied::native(Err(below_intrinsic()), tx.intrinsic_gas);
+        };
+        let frame = Frame {
+            block: Arc::clone(&self.env.context),
+            source,
+            transaction_id: tx.id,
+            caller: source,
+            contract,
+            input: input.to_vec(),
+            deposits: deposits.to_vec(),
+            read_only: false,
+        };
+        let detached = self.journal.detached();
+        let journal = std::mem::replace(&mut self.journal, detached);
+        let engine = self.env.modules.engine();
+        let (end, journal) =
+            sandbox::call(engine, CallRequest { module, entry, gas, frame }, journal);
+        self.journal = journal;
+        let (result, gas_used) = match tx.tx.gas_limit.checked_sub(end.gas_left) {
+            Some(gas_used) => (end.result, gas_used),
+            None => (Err(below_intrinsic()), Gas::ZERO),
+        };
+        Applied {
+            result,
+            gas_used,
+            return_data: end.return_data,
+            contract: None,
+            code: None,
+            messages: end.messages,
+        }
+    }
+}
+
+fn below_intrinsic() -> Interrupt {
+    EngineError::Bug("more gas is left than the transaction had".into()).into()
+}

@@ -1,0 +1,43 @@
+//! Executes transactions: one `execute_transaction` for every path, two executors around it.
+
+mod deploy;
+mod interrupt;
+mod invoke;
+mod observer;
+mod parallel;
+mod sequential;
+mod transaction;
+mod transfer;
+mod workers;
+
+pub(crate) use interrupt::Interrupt;
+pub use observer::{ExecutionObserver, GuestMessage};
+pub(crate) use parallel::{execute_in_parallel, useful_workers};
+pub(crate) use sequential::execute_in_sequence;
+pub(crate) use transaction::{BlockEnv, Callable, Executor, TxOutput, TxRef};
+pub(crate) use workers::WorkerPool;
+
+use crate::error::EngineError;
+use crate::metrics::WorkerTimes;
+
+/// What an executor hands on: one output per transaction, in block order.
+pub(crate) struct Executed {
+    pub(crate) outputs: Vec<TxOutput>,
+    pub(crate) workers: WorkerTimes,
+}
+
+/// The payload of a panic as text.
+pub(crate) fn panic_message(payload: &(dyn std::any::Any + Send)) -> String {
+    let text = payload.downcast_ref::<&str>().map(ToString::to_string);
+    text.or_else(|| payload.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "panic without a message".into())
+}
+
+/// An interrupt where only the engine itself can be at fault.
+pub(crate) fn engine_fault(interrupt: Interrupt) -> EngineError {
+    match interrupt {
+        Interrupt::Fault(error) => *error,
+        Interrupt::Revert(reason) => EngineError::Bug(format!("unexpected revert: {reason}")),
+        Interrupt::Halt(reason) => EngineError::Bug(format!("unexpected halt: {reason}")),
+    }
+}

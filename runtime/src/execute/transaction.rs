@@ -1,0 +1,255 @@
+//! One transaction: validate, charge, apply, settle. The same for the sequential executor, the
+//! parallel one and simulation.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tos_host_api::{Address, Amount, AssetId, ContractId, Gas, Hash, HostFunction, Nonce, TxIndex};
+
+use super::{ExecutionObserver, GuestMessage, Interrupt, engine_fault};
+use crate::config::ProtocolParams;
+use crate::error::{EngineError, InvalidTransaction};
+use crate::sandbox::{CompiledModule, Modules, Verdict};
+use crate::schedule::TableEntry;
+use crate::state::{Journal, Taken};
+use crate::types::{BlockContext, ExecutionStatus, Receipt, TransactionType, UnsignedTransaction};
+
+/// The engine's own steps name this function if they ever touch an undeclared account, which the
+/// derived access sets rule out.
+pub(super) const NATIVE: HostFunction = HostFunction::Transfer;
+
+/// What all transactions of a block share.
+pub(crate) struct BlockEnv {
+    pub(crate) context: Arc<BlockContext>,
+    pub(crate) params: Arc<ProtocolParams>,
+    pub(crate) modules: Arc<Modules>,
+    /// The contracts the block invokes or upgrades, as of the parent state: code is never part of a
+    /// conflict because what a block deploys is callable only in the next one.
+    pub(crate) contracts: HashMap<ContractId, Callable>,
+    /// Verdicts on the modules the block deploys.
+    pub(crate) deployed: HashMap<Hash, Verdict>,
+    pub(crate) observer: Option<Arc<dyn ExecutionObserver>>,
+}
+
+/// A contract that can be called in this block.
+#[derive(Clone)]
+pub(crate) struct Callable {
+    pub(crate) module: Arc<CompiledModule>,
+}
+
+/// A transaction on its way through an executor.
+#[derive(Clone, Copy)]
+pub(crate) struct TxRef<'a> {
+    pub(crate) tx: &'a UnsignedTransaction,
+    pub(crate) id: Hash,
+    pub(crate) intrinsic_gas: Gas,
+    pub(crate) index: TxIndex,
+}
+
+/// What a transaction leaves behind besides its journal.
+pub(crate) struct TxOutput {
+    pub(crate) result: Result<Receipt, InvalidTransaction>,
+    pub(crate) burned: Vec<(AssetId, Amount)>,
+    /// Hash of the code it deployed, to be stored with the block.
+    pub(crate) code: Option<Hash>,
+    pub(crate) messages: Vec<GuestMessage>,
+}
+
+/// What the kind-specific part of a transaction did.
+pub(super) struct Applied {
+    /// `Ok` when it succeeded.
+    pub(super) result: Result<(), Interrupt>,
+    /// Gas used, intrinsic included. A halt pays the limit instead.
+    pub(super) gas_used: Gas,
+    pub(super) return_data: Vec<u8>,
+    pub(super) contract: Option<ContractId>,
+    pub(super) code: Option<Hash>,
+    pub(super) messages: Vec<GuestMessage>,
+}
+
+impl Applied {
+    /// A transaction that ran no contract.
+    pub(super) fn native(result: Result<(), Interrupt>, gas_used: Gas) -> Self {
+        Self {
+            result,
+            gas_used,
+            return_data: Vec::new(),
+            contract: None,
+            code: None,
+            messages: Vec::new(),
+        }
+    }
+}
+
+/// Executes transactions of one block, one after the other. Each worker has its own.
+pub(crate) struct Executor {
+    pub(super) env: Arc<BlockEnv>,
+    pub(super) journal: Journal,
+}
+
+impl Executor {
+    pub(crate) fn new(env: Arc<BlockEnv>, journal: Journal) -> Self {
+        Self { env, journal }
+    }
+
+    /// Makes the last transaction's changes visible to those that wait for it.
+    ///
+    /// # Errors
+    /// See [`crate::state::Overlay::merge`].
+    pub(crate) fn publish(&self, batch: u32, tx: TxIndex) -> Result<(), EngineError> {
+        self.journal.overlay().merge(&self.journal, batch, tx)
+    }
+
+    /// Executes one transaction into the journal; publishing is the caller's business.
+    ///
+    /// # Errors
+    /// The engine failed; the block has to be given up.
+    pub(crate) fn execute_transaction(
+        &mut self,
+        tx: TxRef<'_>,
+        access: &[TableEntry],
+    ) -> Result<TxOutput, EngineError> {
+        self.journal.begin(access);
+        let reserve = match self.validate(tx.tx).map_err(engine_fault)? {
+            Ok(reserve) => reserve,
+            Err(invalid) => return Ok(TxOutput::invalid(invalid)),
+        };
+        self.charge(tx.tx, reserve).map_err(engine_fault)?;
+        let applied = self.apply(tx);
+        self.settle(tx, reserve, applied)
+    }
+
+    /// Decides whether the transaction may be included; returns the fee reserve.
+    fn validate(
+        &mut self,
+        tx: &UnsignedTransaction,
+    ) -> Result<Result<u64, InvalidTransaction>, Interrupt> {
+        let expected = self.env.params.chain_id;
+        if tx.chain_id != expected {
+            return Ok(Err(InvalidTransaction::WrongChain { expected, found: tx.chain_id }));
+        }
+        let topoheight = self.env.context.topoheight;
+        if topoheight > tx.expiry {
+            return Ok(Err(InvalidTransaction::Expired { expiry: tx.expiry, topoheight }));
+        }
+        let source = Address::Key(tx.source);
+        let expected = Nonce(self.journal.nonce(&source, NATIVE)?);
+        let found = tx.nonce;
+        if found < expected {
+            return Ok(Err(InvalidTransaction::NonceTooLow { expected, found }));
+        }
+        if found > expected {
+            return Ok(Err(InvalidTransaction::NonceTooHigh { expected, found }));
+        }
+        if found.0 == u64::MAX {
+            return Ok(Err(InvalidTransaction::NonceExhausted));
+        }
+        let balance = self.journal.balance(&source, &AssetId::NATIVE, NATIVE)?;
+        let reserve = u128::from(tx.gas_limit.0) * u128::from(tx.gas_price.0);
+        // A sum that leaves 128 bits is as unaffordable as the largest one that does not.
+        let needed = reserve.checked_add(native_value(&tx.data)).unwrap_or(u128::MAX);
+        match u64::try_from(reserve) {
+            Ok(reserve) if needed <= u128::from(balance) => Ok(Ok(reserve)),
+            _ => Ok(Err(InvalidTransaction::Unaffordable { needed, found: Amount(balance) })),
+        }
+    }
+
+    /// Sets the fee reserve aside.
+    fn charge(&mut self, tx: &UnsignedTransaction, reserve: u64) -> Result<(), Interrupt> {
+        match self.journal.debit(&Address::Key(tx.source), &AssetId::NATIVE, reserve, NATIVE)? {
+            Taken::Yes => Ok(()),
+            Taken::Insufficient { .. } => {
+                Err(EngineError::Bug("a validated reserve is not there".into()).into())
+            }
+        }
+    }
+
+    /// Carries the transaction out, or leaves the journal as it was.
+    fn apply(&mut self, tx: TxRef<'_>) -> Applied {
+        let checkpoint = self.journal.checkpoint();
+        let applied = match &tx.tx.data {
+            TransactionType::Transfers(transfers) => self.transfer(tx, transfers),
+            TransactionType::Burn { asset, amount } => self.burn(tx, *asset, *amount),
+            TransactionType::DeployContract { code, input, deposits } => {
+                self.deploy(tx, code, input, deposits)
+            }
+            TransactionType::InvokeContract { contract, entry, input, deposits } => {
+                self.invoke(tx, *contract, entry, input, deposits)
+            }
+            TransactionType::UpgradeContract { contract, code, input } => {
+                self.upgrade(tx, *contract, code, input)
+            }
+        };
+        if applied.result.is_err() {
+            self.journal.rollback(checkpoint);
+        }
+        applied
+    }
+
+    /// Gives back what the reserve holds beyond the fee, raises the nonce, writes the receipt.
+    fn settle(
+        &mut self,
+        tx: TxRef<'_>,
+        reserve: u64,
+        applied: Applied,
+    ) -> Result<TxOutput, EngineError> {
+        let Applied { result, gas_used, return_data, contract, code, messages } = applied;
+        let (status, gas_used) = match result {
+            Ok(()) => (ExecutionStatus::Success, gas_used),
+            Err(Interrupt::Revert(reason)) => (ExecutionStatus::Reverted(reason), gas_used),
+            Err(Interrupt::Halt(reason)) => (ExecutionStatus::Halted(reason), tx.tx.gas_limit),
+            Err(Interrupt::Fault(error)) => return Err(*error),
+        };
+        let over = || EngineError::Bug(format!("gas used {gas_used} is above the limit"));
+        let fee = gas_used.0.checked_mul(tx.tx.gas_price.0).ok_or_else(over)?;
+        let refund = reserve.checked_sub(fee).ok_or_else(over)?;
+        let source = Address::Key(tx.tx.source);
+        let nonce = tx.tx.nonce.0.checked_add(1).ok_or_else(over)?;
+        self.journal
+            .credit(&source, &AssetId::NATIVE, refund, NATIVE)
+            .and_then(|()| self.journal.set_nonce(&source, nonce, NATIVE))
+            .map_err(engine_fault)?;
+        let success = status.is_success();
+        let halted = matches!(status, ExecutionStatus::Halted(_));
+        if let Some(observer) = &self.env.observer {
+            messages.iter().for_each(|message| observer.guest_message(tx.index, message));
+        }
+        Ok(TxOutput {
+            result: Ok(Receipt {
+                status,
+                gas_used,
+                fee: Amount(fee),
+                contract: contract.filter(|_| success),
+                return_data: if halted { Vec::new() } else { return_data },
+                events: self.journal.take_events(),
+            }),
+            burned: self.journal.burned().to_vec(),
+            code: code.filter(|_| success),
+            messages,
+        })
+    }
+}
+
+impl TxOutput {
+    fn invalid(invalid: InvalidTransaction) -> Self {
+        Self { result: Err(invalid), burned: Vec::new(), code: None, messages: Vec::new() }
+    }
+}
+
+/// Native units the transaction moves away from its source, besides fees.
+fn native_value(data: &TransactionType) -> u128 {
+    let native = |asset: &AssetId, amount: Amount| {
+        if asset.is_native() { u128::from(amount.0) } else { 0 }
+    };
+    match data {
+        TransactionType::Transfers(transfers) => {
+            transfers.iter().map(|transfer| native(&transfer.asset, transfer.amount)).sum()
+        }
+        TransactionType::Burn { asset, amount } => native(asset, *amount),
+        TransactionType::DeployContract { deposits, .. }
+        | TransactionType::InvokeContract { deposits, .. } => {
+            deposits.iter().map(|deposit| native(&deposit.asset, deposit.amount)).sum()
+        }
+        TransactionType::UpgradeContract { .. } => 0,
+    }
+}

@@ -1,0 +1,157 @@
+//! Host functions: what a contract can ask of the engine. One file per theme of the table in
+//! `host-api/src/functions.rs`; this one holds the crossing itself.
+
+mod account;
+mod context;
+mod output;
+mod storage;
+
+use tos_host_api::limits::IMPORT_MODULE;
+use tos_host_api::{Address, HostFunction, Status};
+use wasmtime::{Caller, Engine, Linker};
+
+use crate::error::EngineError;
+use crate::execute::Interrupt;
+use crate::sandbox::{GuestMemory, HostState, Meter};
+use crate::types::HaltReason;
+
+/// A linker with every host function.
+///
+/// # Errors
+/// Two host functions share a name, which the test of the table rules out.
+pub(crate) fn linker(engine: &Engine) -> Result<Linker<HostState>, EngineError> {
+    let mut linker = Linker::new(engine);
+    let registered = context::link(&mut linker)
+        .and_then(|()| storage::link(&mut linker))
+        .and_then(|()| account::link(&mut linker))
+        .and_then(|()| output::link(&mut linker));
+    match registered {
+        Ok(()) => Ok(linker),
+        Err(error) => Err(EngineError::Sandbox(format!("host functions: {error:#}"))),
+    }
+}
+
+/// One host function while it runs.
+pub(crate) struct HostCall<'a, 'b> {
+    caller: &'a mut Caller<'b, HostState>,
+    function: HostFunction,
+}
+
+/// Registers a host function under its name in the table.
+macro_rules! host_function {
+    ($linker:ident, $function:ident, |$call:ident $(, $arg:ident : $ty:ty)*| -> $result:ty $body:block) => {
+        $linker.func_wrap(
+            $crate::host::IMPORT_MODULE,
+            tos_host_api::HostFunction::$function.spec().name,
+            |mut caller: wasmtime::Caller<'_, $crate::sandbox::HostState> $(, $arg: $ty)*|
+                -> wasmtime::Result<$result> {
+                $crate::host::cross(
+                    &mut caller,
+                    tos_host_api::HostFunction::$function,
+                    |$call| -> Result<$result, $crate::execute::Interrupt> { $body },
+                )
+            },
+        )?;
+    };
+}
+use host_function;
+
+/// The crossing from guest to host, the same for every function:
+/// 1. refuse what a read-only call may not do;
+/// 2. charge the base price, so that no call is free;
+/// 3. run the function, which charges per byte before it reads or copies;
+/// 4. on an early end keep the reason, and stop the guest.
+fn cross<R>(
+    caller: &mut Caller<'_, HostState>,
+    function: HostFunction,
+    body: impl FnOnce(&mut HostCall<'_, '_>) -> Result<R, Interrupt>,
+) -> wasmtime::Result<R> {
+    let mut call = HostCall { caller, function };
+    let result = call.enter().and_then(|()| body(&mut call));
+    result.map_err(|interrupt| {
+        caller.data_mut().interrupt = Some(interrupt);
+        wasmtime::Error::new(Stopped)
+    })
+}
+
+/// What wasmtime is told when a host function stops its guest; the reason is in the store.
+#[derive(Debug, thiserror::Error)]
+#[error("stopped by a host function")]
+struct Stopped;
+
+impl HostCall<'_, '_> {
+    fn enter(&mut self) -> Result<(), Interrupt> {
+        let spec = self.function.spec();
+        if self.caller.data().frame.read_only && !spec.in_view {
+            return Err(HaltReason::ReadOnly(self.function).into());
+        }
+        Meter::charge(&mut *self.caller, spec.gas.base)
+    }
+
+    /// Charges for bytes that are about to cross the boundary.
+    fn charge_bytes(&mut self, len: u64) -> Result<(), Interrupt> {
+        // A length is at most `u32::MAX` and a price a small constant: the product fits.
+        Meter::charge(&mut *self.caller, self.function.spec().gas.per_byte * len)
+    }
+
+    fn state(&mut self) -> &mut HostState {
+        self.caller.data_mut()
+    }
+
+    /// The guest's memory and, beside it, the state.
+    fn memory(&mut self) -> (GuestMemory<'_>, &mut HostState) {
+        match self.caller.data().memory {
+            Some(memory) => {
+                let (bytes, state) = memory.data_and_store_mut(&mut *self.caller);
+                (GuestMemory::new(bytes, self.function), state)
+            }
+            // Not reachable: the gate demands the export. An empty memory refuses every access.
+            None => (GuestMemory::new(&mut [], self.function), self.caller.data_mut()),
+        }
+    }
+
+    fn own_address(&self) -> Address {
+        Address::Contract(self.caller.data().frame.contract)
+    }
+}
+
+fn code(status: Status) -> i32 {
+    status.code()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tos_host_api::functions::{HOST_FUNCTIONS, ValueType};
+
+    #[test]
+    fn the_linker_offers_exactly_the_table() {
+        let engine = Engine::default();
+        let linker = linker(&engine).expect("host functions register");
+        for spec in HOST_FUNCTIONS {
+            let wat = import_module(spec.name, spec.params, spec.result);
+            let wasm = wat::parse_str(&wat).expect("valid wat");
+            let module = wasmtime::Module::new(&engine, wasm).expect("valid module");
+            linker.instantiate_pre(&module).unwrap_or_else(|error| {
+                panic!("{} does not match the table: {error:#}", spec.name)
+            });
+        }
+    }
+
+    fn import_module(
+        name: &str,
+        params: &[(&str, ValueType)],
+        result: Option<ValueType>,
+    ) -> String {
+        let wasm = |ty: ValueType| match ty {
+            ValueType::I32 => "i32",
+            ValueType::I64 => "i64",
+        };
+        let params: Vec<_> = params.iter().map(|(_, ty)| wasm(*ty)).collect();
+        let result = result.map_or(String::new(), |ty| format!("(result {})", wasm(ty)));
+        format!(
+            "(module (import \"{IMPORT_MODULE}\" \"{name}\" (func (param {}) {result})))",
+            params.join(" ")
+        )
+    }
+}

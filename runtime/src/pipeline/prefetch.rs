@@ -1,0 +1,102 @@
+//! Brings what a block needs into memory before it runs: its accounts, and its modules compiled.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tos_host_api::{Address, ContractId, Hash};
+
+use crate::error::EngineError;
+use crate::execute::{Callable, WorkerPool};
+use crate::sandbox::{Modules, Verdict};
+use crate::state::{AccountCell, ChainState, ContractRecord, StateKey, StateValue};
+use crate::types::{TransactionType, code_hash};
+
+/// Accounts one worker loads at a time.
+const ACCOUNTS_PER_PART: usize = 2_048;
+
+/// Loads the accounts of a block, several workers sharing the look-ups.
+pub(crate) fn load_accounts(
+    chain: &Arc<ChainState>,
+    pool: &WorkerPool,
+    accounts: &[Address],
+) -> Result<Vec<AccountCell>, EngineError> {
+    let load = |chain: &ChainState, accounts: &[Address]| {
+        let cell = |address: &Address| Ok(AccountCell::new(*address, chain.account(address)?));
+        accounts.iter().map(cell).collect::<Result<Vec<_>, EngineError>>()
+    };
+    if accounts.len() <= ACCOUNTS_PER_PART || pool.len() == 1 {
+        return load(chain, accounts);
+    }
+    let parts: Vec<Vec<Address>> =
+        accounts.chunks(ACCOUNTS_PER_PART).map(<[Address]>::to_vec).collect();
+    let chain = Arc::clone(chain);
+    let loaded = pool.map(parts.len(), move |part| load(&chain, &parts[part]))?;
+    let mut cells = Vec::with_capacity(accounts.len());
+    for part in loaded {
+        cells.append(&mut part?);
+    }
+    Ok(cells)
+}
+
+/// The contracts a block calls and the verdicts on what it deploys.
+pub(crate) type LoadedModules = (HashMap<ContractId, Callable>, HashMap<Hash, Verdict>);
+
+/// Loads or compiles the modules that these transactions call or deploy, each once.
+pub(crate) fn load_modules<'a>(
+    chain: &ChainState,
+    modules: &Modules,
+    transactions: impl Iterator<Item = &'a TransactionType>,
+) -> Result<LoadedModules, EngineError> {
+    let mut contracts = HashMap::new();
+    let mut deployed = HashMap::new();
+    let mut absent = std::collections::HashSet::new();
+    for data in transactions {
+        if let TransactionType::InvokeContract { contract, .. }
+        | TransactionType::UpgradeContract { contract, .. } = data
+            && !contracts.contains_key(contract)
+            && !absent.contains(contract)
+        {
+            match callable(chain, modules, contract)? {
+                Some(callable) => {
+                    contracts.insert(*contract, callable);
+                }
+                None => {
+                    absent.insert(*contract);
+                }
+            }
+        }
+        if let TransactionType::DeployContract { code, .. }
+        | TransactionType::UpgradeContract { code, .. } = data
+        {
+            let hash = code_hash(code);
+            if !deployed.contains_key(&hash) {
+                deployed.insert(hash, modules.get(&hash, || Ok(Arc::from(code.as_slice())))?);
+            }
+        }
+    }
+    Ok((contracts, deployed))
+}
+
+/// A contract as of the tip, if there is one.
+///
+/// # Errors
+/// Its code is missing or does not pass the gate that it once passed.
+pub(crate) fn callable(
+    chain: &ChainState,
+    modules: &Modules,
+    contract: &ContractId,
+) -> Result<Option<Callable>, EngineError> {
+    let Some(ContractRecord { code_hash, .. }) = chain.contract(contract)? else {
+        return Ok(None);
+    };
+    let code = || match chain.storage_value(&StateKey::Code(code_hash))? {
+        Some(StateValue::Code(code)) => Ok(code),
+        _ => Err(EngineError::Corrupt(format!("code {code_hash} of {contract} is missing"))),
+    };
+    match modules.get(&code_hash, code)? {
+        Ok(module) => Ok(Some(Callable { module })),
+        Err(rejection) => Err(EngineError::Corrupt(format!(
+            "deployed code {code_hash} of {contract} is refused by the gate: {rejection}"
+        ))),
+    }
+}

@@ -1,0 +1,199 @@
+//! One call of a contract: a fresh instance, an entry, and what came of it.
+
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use tos_host_api::{Address, ContractId, Gas, Hash, limits};
+use wasmtime::{Engine, Instance, Memory, PoolConcurrencyLimitError, ResourceLimiter, Store, Trap};
+
+use super::{CompiledModule, Meter};
+use crate::error::EngineError;
+use crate::execute::{GuestMessage, Interrupt};
+use crate::state::Journal;
+use crate::types::{BlockContext, Deposit, HaltReason};
+
+/// How long to wait before asking an exhausted pool again: about the time of a short call.
+const POOL_RETRY: Duration = Duration::from_micros(50);
+
+/// What is called, by whom, with what.
+pub(crate) struct CallRequest<'a> {
+    pub(crate) module: &'a CompiledModule,
+    pub(crate) entry: &'a str,
+    pub(crate) gas: Gas,
+    pub(crate) frame: Frame,
+}
+
+/// The facts a contract can ask for about its own call.
+pub(crate) struct Frame {
+    pub(crate) block: Arc<BlockContext>,
+    pub(crate) source: Address,
+    pub(crate) transaction_id: Hash,
+    pub(crate) caller: Address,
+    pub(crate) contract: ContractId,
+    pub(crate) input: Vec<u8>,
+    pub(crate) deposits: Vec<Deposit>,
+    /// Whether host functions that change state are refused.
+    pub(crate) read_only: bool,
+}
+
+/// What a store carries: the frame, the journal, and what the call has produced so far.
+pub(crate) struct HostState {
+    pub(crate) frame: Frame,
+    pub(crate) journal: Journal,
+    pub(crate) return_data: Vec<u8>,
+    pub(crate) messages: Vec<GuestMessage>,
+    /// Why a host function stopped the guest; wasmtime only carries the fact that one did.
+    pub(crate) interrupt: Option<Interrupt>,
+    /// The instance's memory; `None` before the instance exists.
+    pub(crate) memory: Option<Memory>,
+    limiter: Limiter,
+}
+
+/// How a call ended.
+pub(crate) struct CallEnd {
+    /// `Ok` when the entry returned.
+    pub(crate) result: Result<(), Interrupt>,
+    pub(crate) gas_left: Gas,
+    pub(crate) return_data: Vec<u8>,
+    pub(crate) messages: Vec<GuestMessage>,
+}
+
+/// Calls an entry that the module exports. The journal goes in and comes back with what the guest wrote; rolling it back
+/// after a failure is the caller's business.
+pub(crate) fn call(
+    engine: &Engine,
+    request: CallRequest<'_>,
+    journal: Journal,
+) -> (CallEnd, Journal) {
+    let CallRequest { module, entry, gas, frame } = request;
+    let state = HostState {
+        frame,
+        journal,
+        return_data: Vec::new(),
+        messages: Vec::new(),
+        interrupt: None,
+        memory: None,
+        limiter: Limiter::default(),
+    };
+    let mut store = Store::new(engine, state);
+    store.limiter(|state| &mut state.limiter);
+    let result = enter(&mut store, module, entry, gas);
+    let gas_left = Meter::left(&store);
+    let HostState { journal, return_data, messages, .. } = store.into_data();
+    let (result, gas_left) = match gas_left {
+        Ok(gas_left) => (result, gas_left),
+        Err(error) => (Err(error.into()), Gas::ZERO),
+    };
+    (CallEnd { result, gas_left, return_data, messages }, journal)
+}
+
+fn enter(
+    store: &mut Store<HostState>,
+    module: &CompiledModule,
+    entry: &str,
+    gas: Gas,
+) -> Result<(), Interrupt> {
+    // Instantiation is priced by the call, not metered: how much fuel it takes depends on the
+    // platform.
+    Meter::set(&mut *store, Gas(u64::MAX))?;
+    let instance = instantiate(store, module)?;
+    store.data_mut().memory = instance.get_memory(&mut *store, limits::MEMORY_EXPORT);
+    let function =
+        instance.get_typed_func::<(), ()>(&mut *store, entry).map_err(not_instantiated)?;
+    Meter::set(&mut *store, gas)?;
+    match function.call(&mut *store, ()) {
+        Ok(()) => Ok(()),
+        Err(error) => Err(interrupt_of(store, &error)),
+    }
+}
+
+/// A fresh instance. When the pool is exhausted, by many concurrent queries, this waits for one to
+/// come back: no call holds more than one instance, so somebody always finishes.
+fn instantiate(
+    store: &mut Store<HostState>,
+    module: &CompiledModule,
+) -> Result<Instance, Interrupt> {
+    loop {
+        match module.instance_pre.instantiate(&mut *store) {
+            Ok(instance) => return Ok(instance),
+            Err(error) if error.is::<PoolConcurrencyLimitError>() => thread::sleep(POOL_RETRY),
+            Err(error) => return Err(not_instantiated(error)),
+        }
+    }
+}
+
+/// Our limits are below the pool's, segments were checked by the gate, and there is no start
+/// function: an instance that cannot be made is the engine's fault.
+fn not_instantiated(error: wasmtime::Error) -> Interrupt {
+    EngineError::Sandbox(format!("cannot instantiate: {error:#}")).into()
+}
+
+/// Tells apart why a guest did not return.
+fn interrupt_of(store: &mut Store<HostState>, error: &wasmtime::Error) -> Interrupt {
+    if let Some(interrupt) = store.data_mut().interrupt.take() {
+        return interrupt;
+    }
+    match error.downcast_ref::<Trap>() {
+        Some(Trap::OutOfFuel) => HaltReason::OutOfGas.into(),
+        Some(Trap::StackOverflow) => HaltReason::StackLimit.into(),
+        Some(
+            Trap::MemoryOutOfBounds
+            | Trap::TableOutOfBounds
+            | Trap::IndirectCallToNull
+            | Trap::BadSignature
+            | Trap::IntegerOverflow
+            | Trap::IntegerDivisionByZero
+            | Trap::UnreachableCodeReached,
+        ) => HaltReason::Trap.into(),
+        // Anything else is not a consequence of the module's instructions.
+        _ => EngineError::Sandbox(format!("the guest ended unexpectedly: {error:#}")).into(),
+    }
+}
+
+/// Answers growth from the protocol's limits alone. A machine without memory is an engine error,
+/// never a -1 that one node's guest sees and another's does not.
+#[derive(Default)]
+struct Limiter;
+
+impl ResourceLimiter for Limiter {
+    fn memory_growing(
+        &mut self,
+        _current: usize,
+        desired: usize,
+        maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        let limit = limits::MEMORY_PAGES_MAX << 16;
+        Ok(desired as u64 <= limit && maximum.is_none_or(|maximum| desired <= maximum))
+    }
+
+    fn memory_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
+        Err(error)
+    }
+
+    fn table_growing(
+        &mut self,
+        _current: usize,
+        desired: usize,
+        maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        let limit = limits::TABLE_ELEMENTS_MAX;
+        Ok(desired as u64 <= limit && maximum.is_none_or(|maximum| desired <= maximum))
+    }
+
+    fn table_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
+        Err(error)
+    }
+
+    fn instances(&self) -> usize {
+        1
+    }
+
+    fn tables(&self) -> usize {
+        1
+    }
+
+    fn memories(&self) -> usize {
+        1
+    }
+}

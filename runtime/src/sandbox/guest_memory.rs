@@ -1,0 +1,102 @@
+//! A guest's linear memory as host functions see it: the bounds check is part of every access, so it
+//! cannot be forgotten. The charge is part of entering a host function, see `host/mod.rs`.
+
+use tos_host_api::{Address, AssetId, HostFunction};
+
+use crate::execute::Interrupt;
+use crate::types::HaltReason;
+
+/// The memory of the calling guest during one host call.
+pub(crate) struct GuestMemory<'a> {
+    bytes: &'a mut [u8],
+    /// Who asks, for the receipt.
+    function: HostFunction,
+}
+
+impl<'a> GuestMemory<'a> {
+    pub(crate) fn new(bytes: &'a mut [u8], function: HostFunction) -> Self {
+        Self { bytes, function }
+    }
+
+    /// The bytes at `pointer`. An empty range is allowed anywhere.
+    pub(crate) fn read(&self, pointer: u32, len: u32) -> Result<&[u8], Interrupt> {
+        if len == 0 {
+            return Ok(&[]);
+        }
+        let (start, end) = range(pointer, u64::from(len));
+        self.bytes.get(start..end).ok_or_else(|| self.out_of_bounds())
+    }
+
+    /// Copies bytes to `pointer`; all of them or none.
+    pub(crate) fn write(&mut self, pointer: u32, bytes: &[u8]) -> Result<(), Interrupt> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        let (start, end) = range(pointer, bytes.len() as u64);
+        match self.bytes.get_mut(start..end) {
+            Some(place) => {
+                place.copy_from_slice(bytes);
+                Ok(())
+            }
+            None => Err(self.out_of_bounds()),
+        }
+    }
+
+    /// Copies bytes to `pointer` if they fit into `cap`; returns the length needed either way.
+    pub(crate) fn write_if_fits(
+        &mut self,
+        pointer: u32,
+        cap: u32,
+        bytes: &[u8],
+    ) -> Result<i32, Interrupt> {
+        if bytes.len() as u64 <= u64::from(cap) {
+            self.write(pointer, bytes)?;
+        }
+        // Everything a host function returns is limited to far less than `i32::MAX` bytes.
+        Ok(i32::try_from(bytes.len()).unwrap_or(i32::MAX))
+    }
+
+    /// The address encoded at `pointer`.
+    pub(crate) fn address(&self, pointer: u32) -> Result<Address, Interrupt> {
+        let bytes = self.read(pointer, Address::ENCODED_LEN as u32)?;
+        <&[u8; Address::ENCODED_LEN]>::try_from(bytes)
+            .ok()
+            .and_then(Address::from_bytes)
+            .ok_or(Interrupt::Halt(HaltReason::InvalidAddress(self.function)))
+    }
+
+    /// The asset id at `pointer`.
+    pub(crate) fn asset(&self, pointer: u32) -> Result<AssetId, Interrupt> {
+        let bytes = self.read(pointer, 32)?;
+        <[u8; 32]>::try_from(bytes).map(AssetId).map_err(|_| self.out_of_bounds())
+    }
+
+    fn out_of_bounds(&self) -> Interrupt {
+        Interrupt::Halt(HaltReason::MemoryOutOfBounds(self.function))
+    }
+}
+
+/// Start and end of a range, computed in `u64` so that they cannot wrap; a range beyond `usize`
+/// is outside of any memory.
+fn range(pointer: u32, len: u64) -> (usize, usize) {
+    let end = u64::from(pointer) + len;
+    (pointer as usize, usize::try_from(end).unwrap_or(usize::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_that_wrap_or_leave_the_memory_are_refused() {
+        let mut bytes = [7; 8];
+        let mut memory = GuestMemory::new(&mut bytes, HostFunction::Input);
+        for (pointer, len) in [(0, 9), (8, 1), (u32::MAX, 1), (1, u32::MAX), (u32::MAX, u32::MAX)] {
+            assert!(memory.read(pointer, len).is_err(), "{pointer} {len}");
+        }
+        assert!(memory.read(0, 8).is_ok());
+        assert!(memory.read(u32::MAX, 0).is_ok_and(<[u8]>::is_empty));
+        assert!(memory.write(7, &[1, 2]).is_err());
+        assert_eq!(bytes, [7; 8]);
+    }
+}

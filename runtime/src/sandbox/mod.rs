@@ -1,0 +1,15 @@
+//! Runs contract modules: which are allowed, how they are compiled and kept, how one call goes.
+//! The only place, with `host/`, that knows wasmtime.
+
+mod artifact;
+mod call;
+mod guest_memory;
+mod meter;
+mod modules;
+pub mod prepare;
+mod profile;
+
+pub(crate) use call::{CallRequest, Frame, HostState, call};
+pub(crate) use guest_memory::GuestMemory;
+pub(crate) use meter::Meter;
+pub(crate) use modules::{CompiledModule, Modules, Verdict};

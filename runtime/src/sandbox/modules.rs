@@ -1,0 +1,153 @@
+//! Compiled modules: each is checked, prepared and compiled once, kept in memory within a bound and
+//! in the database across restarts. What is cached can change how long a block takes, never what
+//! comes out.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use tos_host_api::Hash;
+use wasmtime::{Engine, InstancePre, Linker, Module};
+
+use super::call::HostState;
+use super::prepare::{self, ModuleInfo, Rejection};
+use super::{artifact, profile};
+use crate::error::EngineError;
+use crate::host;
+use crate::storage::Storage;
+
+/// What the gate said about a module: ready to run, or refused.
+pub(crate) type Verdict = Result<Arc<CompiledModule>, Arc<Rejection>>;
+
+/// A module ready to be instantiated.
+pub(crate) struct CompiledModule {
+    /// Imports resolved once, not per call.
+    pub(crate) instance_pre: InstancePre<HostState>,
+    pub(crate) info: ModuleInfo,
+    /// Bytes of machine code.
+    size: usize,
+}
+
+/// The cache of compiled modules.
+pub(crate) struct Modules {
+    engine: Engine,
+    linker: Linker<HostState>,
+    storage: Arc<dyn Storage>,
+    /// Bound of `Cache::bytes`.
+    bytes_max: usize,
+    /// Held for look-ups only, never while a module compiles.
+    cache: Mutex<Cache>,
+}
+
+#[derive(Default)]
+struct Cache {
+    entries: HashMap<Hash, Entry>,
+    bytes: usize,
+    clock: u64,
+}
+
+struct Entry {
+    /// Held while the module compiles, so that everybody else who wants it waits for that one
+    /// compilation. Taken only after the cache's own lock was released.
+    verdict: Arc<Mutex<Option<Verdict>>>,
+    size: usize,
+    last_used: u64,
+}
+
+/// Bookkeeping bytes counted for every entry, so that refused modules are bounded too.
+const ENTRY_OVERHEAD_BYTES: usize = 512;
+
+impl Modules {
+    pub(crate) fn new(storage: Arc<dyn Storage>, bytes_max: usize) -> Result<Self, EngineError> {
+        let engine = profile::engine()?;
+        let linker = host::linker(&engine)?;
+        Ok(Self { engine, linker, storage, bytes_max, cache: Mutex::default() })
+    }
+
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// The module with this hash; `code` is asked for its bytes only if they are needed.
+    ///
+    /// # Errors
+    /// Storage failed, or wasmtime refused what the gate let through, which is a bug of ours and
+    /// never a verdict on the module.
+    pub(crate) fn get(
+        &self,
+        code_hash: &Hash,
+        code: impl FnOnce() -> Result<Arc<[u8]>, EngineError>,
+    ) -> Result<Verdict, EngineError> {
+        let slot = self.slot(code_hash);
+        let mut verdict = slot.lock();
+        if let Some(verdict) = &*verdict {
+            return Ok(verdict.clone());
+        }
+        let found = self.compile(code_hash, &code()?)?;
+        *verdict = Some(found.clone());
+        drop(verdict);
+        self.account_for(code_hash, found.as_ref().map_or(0, |module| module.size));
+        Ok(found)
+    }
+
+    fn slot(&self, code_hash: &Hash) -> Arc<Mutex<Option<Verdict>>> {
+        let mut cache = self.cache.lock();
+        cache.clock += 1;
+        let clock = cache.clock;
+        let entry = cache.entries.entry(*code_hash).or_insert_with(|| Entry {
+            verdict: Arc::default(),
+            size: 0,
+            last_used: 0,
+        });
+        entry.last_used = clock;
+        entry.verdict.clone()
+    }
+
+    /// Checks, then loads the compiled form from the database or compiles.
+    fn compile(&self, code_hash: &Hash, code: &[u8]) -> Result<Verdict, EngineError> {
+        let info = match prepare::check(code) {
+            Ok(info) => info,
+            Err(rejection) => return Ok(Err(Arc::new(rejection))),
+        };
+        let key = artifact::key(&self.engine, code_hash);
+        let stored = self.storage.artifact(&key)?;
+        let loaded = stored.and_then(|bytes| artifact::decode(&self.engine, &bytes, &key));
+        let module = match loaded {
+            Some(module) => module,
+            None => {
+                let module = Module::from_binary(&self.engine, code).map_err(compiler_failed)?;
+                if let Some(bytes) = artifact::encode(&module, &key) {
+                    self.storage.store_artifact(&key, &bytes)?;
+                }
+                module
+            }
+        };
+        let image = module.image_range();
+        let size = (image.end as usize).saturating_sub(image.start as usize);
+        let instance_pre = self.linker.instantiate_pre(&module).map_err(compiler_failed)?;
+        Ok(Ok(Arc::new(CompiledModule { instance_pre, info, size })))
+    }
+
+    /// Enters a compiled module's size and evicts the longest unused others beyond the bound.
+    fn account_for(&self, code_hash: &Hash, size: usize) {
+        let mut cache = self.cache.lock();
+        let size = size + ENTRY_OVERHEAD_BYTES;
+        let Some(entry) = cache.entries.get_mut(code_hash) else { return };
+        let before = std::mem::replace(&mut entry.size, size);
+        cache.bytes = cache.bytes - before + size;
+        while cache.bytes > self.bytes_max {
+            let oldest = cache
+                .entries
+                .iter()
+                .filter(|(hash, entry)| entry.size > 0 && *hash != code_hash)
+                .min_by_key(|(_, entry)| entry.last_used)
+                .map(|(hash, _)| *hash);
+            let Some(entry) = oldest.and_then(|hash| cache.entries.remove(&hash)) else { break };
+            cache.bytes -= entry.size;
+        }
+    }
+}
+
+fn compiler_failed(error: wasmtime::Error) -> EngineError {
+    EngineError::Sandbox(format!("a module that passed the gate does not compile: {error:#}"))
+}

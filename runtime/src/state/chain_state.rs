@@ -1,0 +1,219 @@
+//! The hot state: values at the tip, kept in memory across blocks over the storage. The one place
+//! that uses DashMap.
+//!
+//! Values are copied out; no guard leaves a method, and no method looks into a map twice while it
+//! holds a guard, so the map's own locks cannot deadlock. A miss is loaded from the storage and
+//! inserted; that is safe against concurrent changes because readers hold the engine's tip lock
+//! shared and [`ChainState::apply`] runs under the exclusive one.
+
+use std::collections::BTreeMap;
+use std::hash::Hash;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use dashmap::DashMap;
+use tos_host_api::{Address, AssetId, ContractId};
+
+use super::{Account, AssetRecord, ChangeSet, ContractRecord, SlotKey, StateKey, StateValue};
+use crate::error::EngineError;
+use crate::storage::Storage;
+
+/// Values at the tip.
+pub(crate) struct ChainState {
+    storage: Arc<dyn Storage>,
+    accounts: HotMap<Address, Account>,
+    values: HotMap<StateKey, Option<StateValue>>,
+    /// Counts applied blocks; tells how long ago an entry was used. Wraps after four billion
+    /// blocks, which at worst evicts the wrong entries once.
+    generation: AtomicU32,
+}
+
+impl ChainState {
+    pub(crate) fn new(storage: Arc<dyn Storage>) -> Self {
+        Self {
+            storage,
+            accounts: HotMap::default(),
+            values: HotMap::default(),
+            generation: AtomicU32::new(0),
+        }
+    }
+
+    pub(crate) fn storage(&self) -> &Arc<dyn Storage> {
+        &self.storage
+    }
+
+    /// An account; the default where there is none.
+    pub(crate) fn account(&self, address: &Address) -> Result<Account, EngineError> {
+        let generation = self.generation();
+        if let Some(account) = self.accounts.copy(address, generation) {
+            return Ok(account);
+        }
+        let key = StateKey::Account(*address);
+        let account = match self.storage.read(&key)? {
+            None => Account::default(),
+            Some(StateValue::Account(account)) => account,
+            Some(_) => return Err(wrong_kind(&key)),
+        };
+        self.accounts.insert(*address, account.clone(), generation);
+        Ok(account)
+    }
+
+    /// Any value but an account's.
+    pub(crate) fn value(&self, key: &StateKey) -> Result<Option<StateValue>, EngineError> {
+        let generation = self.generation();
+        if let Some(value) = self.values.copy(key, generation) {
+            return Ok(value);
+        }
+        let value = self.storage.read(key)?;
+        if value.as_ref().is_some_and(|value| !value.fits(key)) {
+            return Err(wrong_kind(key));
+        }
+        self.values.insert(key.clone(), value.clone(), generation);
+        Ok(value)
+    }
+
+    /// A value that is not worth keeping in memory: code, which the module cache keeps compiled.
+    /// Codes of applied blocks that are not durable yet are kept, see [`ChainState::apply`].
+    pub(crate) fn storage_value(&self, key: &StateKey) -> Result<Option<StateValue>, EngineError> {
+        if let Some(value) = self.values.copy(key, self.generation()) {
+            return Ok(value);
+        }
+        let value = self.storage.read(key)?;
+        match &value {
+            Some(value) if !value.fits(key) => Err(wrong_kind(key)),
+            _ => Ok(value),
+        }
+    }
+
+    /// A byte slot.
+    pub(crate) fn slot(&self, slot: SlotKey) -> Result<Option<Arc<[u8]>>, EngineError> {
+        match self.value(&StateKey::Slot(slot))? {
+            Some(StateValue::Slot(bytes)) => Ok(Some(bytes)),
+            _ => Ok(None),
+        }
+    }
+
+    /// A counter slot; zero where there is none.
+    pub(crate) fn counter(&self, slot: SlotKey) -> Result<u128, EngineError> {
+        match self.value(&StateKey::Counter(slot))? {
+            Some(StateValue::Counter(value)) => Ok(value),
+            _ => Ok(0),
+        }
+    }
+
+    /// A contract's record.
+    pub(crate) fn contract(&self, id: &ContractId) -> Result<Option<ContractRecord>, EngineError> {
+        match self.value(&StateKey::Contract(*id))? {
+            Some(StateValue::Contract(record)) => Ok(Some(record)),
+            _ => Ok(None),
+        }
+    }
+
+    /// An asset's record.
+    pub(crate) fn asset(&self, id: &AssetId) -> Result<Option<AssetRecord>, EngineError> {
+        match self.value(&StateKey::Asset(*id))? {
+            Some(StateValue::Asset(record)) => Ok(Some(record)),
+            _ => Ok(None),
+        }
+    }
+
+    /// Makes the changes of a committed (or undone) block visible. The caller holds the tip lock
+    /// exclusively.
+    pub(crate) fn apply(&self, changes: &ChangeSet) {
+        // Relaxed: the tip lock orders this against every reader.
+        let generation = self.generation.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
+        for change in changes.changes() {
+            match (&change.key, &change.new) {
+                (StateKey::Account(address), Some(StateValue::Account(account))) => {
+                    self.accounts.insert(*address, account.clone(), generation);
+                }
+                (StateKey::Account(address), _) => {
+                    self.accounts.insert(*address, Account::default(), generation);
+                }
+                (key, new) => self.values.insert(key.clone(), new.clone(), generation),
+            }
+        }
+    }
+
+    /// Evicts the longest unused entries beyond `entries_max`. The caller holds the tip lock and
+    /// knows that the storage has every applied change.
+    pub(crate) fn trim(&self, entries_max: usize) {
+        let generation = self.generation();
+        if self.accounts.len() + self.values.len() > entries_max {
+            self.accounts.trim(entries_max / 2, generation);
+            self.values.trim(entries_max / 2, generation);
+        }
+    }
+
+    /// How many entries are kept in memory.
+    pub(crate) fn len(&self) -> usize {
+        self.accounts.len() + self.values.len()
+    }
+
+    fn generation(&self) -> u32 {
+        self.generation.load(Ordering::Relaxed)
+    }
+}
+
+fn wrong_kind(key: &StateKey) -> EngineError {
+    EngineError::Corrupt(format!("the value stored under {key:?} is of another kind"))
+}
+
+/// A DashMap whose entries remember when they were last used. Offers no iteration, so its order
+/// cannot reach a result.
+struct HotMap<K, V> {
+    entries: DashMap<K, Hot<V>, foldhash::fast::RandomState>,
+}
+
+struct Hot<V> {
+    value: V,
+    /// Generation of the last use. Relaxed: a lost update only makes an entry look older.
+    used: AtomicU32,
+}
+
+impl<K: Eq + Hash, V> Default for HotMap<K, V> {
+    fn default() -> Self {
+        Self { entries: DashMap::with_hasher(foldhash::fast::RandomState::default()) }
+    }
+}
+
+impl<K: Eq + Hash, V: Clone> HotMap<K, V> {
+    fn copy(&self, key: &K, generation: u32) -> Option<V> {
+        let hot = self.entries.get(key)?;
+        if hot.used.load(Ordering::Relaxed) != generation {
+            hot.used.store(generation, Ordering::Relaxed);
+        }
+        Some(hot.value.clone())
+    }
+
+    fn insert(&self, key: K, value: V, generation: u32) {
+        self.entries.insert(key, Hot { value, used: AtomicU32::new(generation) });
+    }
+
+    fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Keeps the most recently used entries: at most `keep`, or those used in this generation.
+    fn trim(&self, keep: usize, generation: u32) {
+        let mut by_age = BTreeMap::<u32, usize>::new();
+        for entry in &self.entries {
+            *by_age.entry(age(generation, &entry.used)).or_default() += 1;
+        }
+        let mut kept = 0;
+        let mut age_max = 0;
+        for (age, count) in by_age {
+            kept += count;
+            if kept > keep {
+                break;
+            }
+            age_max = age;
+        }
+        self.entries.retain(|_, hot| age(generation, &hot.used) <= age_max);
+    }
+}
+
+/// How many blocks ago an entry was used.
+fn age(generation: u32, used: &AtomicU32) -> u32 {
+    generation.wrapping_sub(used.load(Ordering::Relaxed))
+}

@@ -1,0 +1,284 @@
+//! Pending writes of one transaction. The only way a transaction reads or changes state, and the
+//! place where declared access is enforced: no method touches an account before it has found the
+//! account in the access set with a mode that permits the operation.
+//!
+//! Writes stay here until [`super::overlay::Overlay::merge`] publishes them. Every change pushes
+//! what it replaced onto an undo log, so a checkpoint is three lengths and a rollback pops.
+
+mod accounts;
+mod slots;
+
+use std::sync::Arc;
+
+use hashbrown::HashTable;
+use tos_host_api::{AccessMode, Address, Amount, AssetId, ContractId, HostFunction};
+
+use super::ContractRecord;
+use super::overlay::Overlay;
+use crate::error::EngineError;
+use crate::execute::Interrupt;
+use crate::schedule::{AccountIdx, TableEntry};
+use crate::types::{Event, HaltReason};
+
+/// Up to this many accounts a scan beats a binary search.
+const SCAN_MAX: usize = 8;
+
+/// Pending writes of one transaction; its buffers are re-used for the next.
+pub(crate) struct Journal {
+    overlay: Arc<Overlay>,
+    drafts: Vec<AccountDraft>,
+    slots: Vec<SlotDraft>,
+    /// Finds a slot draft by hash of its name.
+    slot_index: HashTable<u32>,
+    hasher: foldhash::fast::RandomState,
+    undo: Vec<Undo>,
+    burned: Vec<(AssetId, Amount)>,
+    events: Vec<Event>,
+}
+
+/// One account of the access set as the transaction sees it.
+#[derive(Debug)]
+pub(crate) struct AccountDraft {
+    pub(crate) account: AccountIdx,
+    pub(crate) address: Address,
+    pub(crate) mode: AccessMode,
+    /// Whether `nonce` and `native` hold values.
+    pub(crate) loaded: bool,
+    /// Whether anything of the account or of its partition was changed.
+    pub(crate) touched: bool,
+    pub(crate) nonce: u64,
+    pub(crate) native: u64,
+    /// Native amount credited without reading; only under `Credit`.
+    pub(crate) added: u64,
+    pub(crate) assets: Vec<AssetDraft>,
+    pub(crate) contract: Option<ContractRecord>,
+}
+
+/// A balance of an asset other than the native one.
+#[derive(Debug, Clone)]
+pub(crate) struct AssetDraft {
+    pub(crate) asset: AssetId,
+    /// The balance; only under `Write` and `Read`.
+    pub(crate) balance: u64,
+    /// Amount credited without reading; only under `Credit`.
+    pub(crate) added: u64,
+}
+
+/// A slot as the transaction sees it.
+#[derive(Debug)]
+pub(crate) struct SlotDraft {
+    /// Position of the partition's account in the access set.
+    pub(crate) position: usize,
+    pub(crate) contract: ContractId,
+    pub(crate) key: Box<[u8]>,
+    pub(crate) value: DraftValue,
+}
+
+/// The value of a slot draft.
+#[derive(Debug, Clone)]
+pub(crate) enum DraftValue {
+    /// A byte slot.
+    Slot {
+        /// Its value.
+        value: Option<Arc<[u8]>>,
+        /// Whether the transaction set or removed it.
+        changed: bool,
+    },
+    /// A counter slot.
+    Counter {
+        /// Its value, if it was read; then additions go here.
+        known: Option<u128>,
+        /// Additions while it was not read.
+        added: u128,
+    },
+}
+
+impl SlotDraft {
+    /// Whether there is anything to publish.
+    pub(crate) fn changed(&self) -> bool {
+        match &self.value {
+            DraftValue::Slot { changed, .. } => *changed,
+            // A counter that was only read publishes the value it has: harmless under `Write`,
+            // and `Read` never gets here because of the mode check in `Journal::slots`.
+            DraftValue::Counter { known, added } => known.is_some() || *added > 0,
+        }
+    }
+}
+
+/// What a change replaced.
+enum Undo {
+    Native { position: usize, native: u64, added: u64 },
+    Asset { position: usize, index: usize, balance: u64, added: u64 },
+    Slot { index: usize, value: DraftValue },
+    Contract { position: usize, record: Option<ContractRecord> },
+}
+
+/// A place in the journal to return to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Checkpoint {
+    undo: usize,
+    burned: usize,
+    events: usize,
+}
+
+/// Whether an amount could be taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Taken {
+    /// It was taken.
+    Yes,
+    /// Nothing happened: only this much is there.
+    Insufficient { found: u128 },
+}
+
+impl Journal {
+    pub(crate) fn new(overlay: Arc<Overlay>) -> Self {
+        Self {
+            overlay,
+            drafts: Vec::new(),
+            slots: Vec::new(),
+            slot_index: HashTable::new(),
+            hasher: foldhash::fast::RandomState::default(),
+            undo: Vec::new(),
+            burned: Vec::new(),
+            events: Vec::new(),
+        }
+    }
+
+    /// An empty journal over the same overlay: stands in while this one is lent to a call.
+    pub(crate) fn detached(&self) -> Self {
+        Self::new(Arc::clone(&self.overlay))
+    }
+
+    /// Forgets the previous transaction and takes the access set of the next one.
+    pub(crate) fn begin(&mut self, access: &[TableEntry]) {
+        self.drafts.clear();
+        self.slots.clear();
+        self.slot_index.clear();
+        self.undo.clear();
+        self.burned.clear();
+        self.events.clear();
+        self.drafts.extend(access.iter().map(|entry| AccountDraft {
+            account: entry.account,
+            address: self.overlay.address(entry.account),
+            mode: entry.mode,
+            loaded: false,
+            touched: false,
+            nonce: 0,
+            native: 0,
+            added: 0,
+            assets: Vec::new(),
+            contract: None,
+        }));
+    }
+
+    pub(crate) fn overlay(&self) -> &Overlay {
+        &self.overlay
+    }
+
+    pub(crate) fn drafts(&self) -> &[AccountDraft] {
+        &self.drafts
+    }
+
+    /// Slots under accounts that may be changed.
+    pub(crate) fn slots(&self) -> impl Iterator<Item = &SlotDraft> {
+        self.slots.iter().filter(|slot| {
+            let draft = &self.drafts[slot.position];
+            draft.touched && draft.mode != AccessMode::Read
+        })
+    }
+
+    pub(crate) fn burned(&self) -> &[(AssetId, Amount)] {
+        &self.burned
+    }
+
+    pub(crate) fn take_events(&mut self) -> Vec<Event> {
+        std::mem::take(&mut self.events)
+    }
+
+    pub(crate) fn event_count(&self) -> usize {
+        self.events.len()
+    }
+
+    pub(crate) fn emit(&mut self, event: Event) {
+        self.events.push(event);
+    }
+
+    /// Marks the present state of the journal.
+    pub(crate) fn checkpoint(&self) -> Checkpoint {
+        Checkpoint { undo: self.undo.len(), burned: self.burned.len(), events: self.events.len() }
+    }
+
+    /// Undoes everything since a checkpoint.
+    pub(crate) fn rollback(&mut self, to: Checkpoint) {
+        while self.undo.len() > to.undo {
+            match self.undo.pop() {
+                Some(Undo::Native { position, native, added }) => {
+                    let draft = &mut self.drafts[position];
+                    (draft.native, draft.added) = (native, added);
+                }
+                Some(Undo::Asset { position, index, balance, added }) => {
+                    let asset = &mut self.drafts[position].assets[index];
+                    (asset.balance, asset.added) = (balance, added);
+                }
+                Some(Undo::Slot { index, value }) => self.slots[index].value = value,
+                Some(Undo::Contract { position, record }) => {
+                    self.drafts[position].contract = record;
+                }
+                None => break,
+            }
+        }
+        self.burned.truncate(to.burned);
+        self.events.truncate(to.events);
+    }
+
+    /// Finds an account in the access set with a mode that permits `needed`.
+    fn find(
+        &self,
+        account: &Address,
+        needed: AccessMode,
+        by: HostFunction,
+    ) -> Result<usize, Interrupt> {
+        let position = if self.drafts.len() <= SCAN_MAX {
+            self.drafts.iter().position(|draft| draft.address == *account)
+        } else {
+            self.drafts.binary_search_by(|draft| draft.address.cmp(account)).ok()
+        };
+        match position {
+            Some(position) if self.drafts[position].mode.permits(needed) => Ok(position),
+            _ => Err(Interrupt::Halt(HaltReason::UndeclaredAccess {
+                account: *account,
+                needed,
+                host_function: by,
+            })),
+        }
+    }
+}
+
+/// Names a slot without owning the name.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SlotRef<'a> {
+    pub(crate) contract: ContractId,
+    pub(crate) partition: &'a Address,
+    pub(crate) key: &'a [u8],
+}
+
+/// Byte slots and counters have names of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Kind {
+    Slot,
+    Counter,
+}
+
+impl DraftValue {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Slot { .. } => Kind::Slot,
+            Self::Counter { .. } => Kind::Counter,
+        }
+    }
+}
+
+fn overflow(what: &'static str, account: Address) -> Interrupt {
+    EngineError::Overflow { what, account }.into()
+}

@@ -1,0 +1,369 @@
+//! A block's view of the state: the parent's values and, on top, what finished transactions of this
+//! block published. Dropping it leaves no trace.
+//!
+//! Cells are addressed by the dense account indices of the block's access table. The schedule keeps
+//! conflicting transactions apart, and its synchronisation orders a transaction's merge before the
+//! start of every transaction that waits for it; that is why the atomics below are relaxed.
+//! [`Overlay::merge`] checks that promise instead of trusting it: every cell remembers the last
+//! batch that wrote and the last that credited it.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use parking_lot::Mutex;
+use tos_host_api::{AccessMode, Address, Amount, AssetId, ContractId, TxIndex};
+
+use super::chain_state::ChainState;
+use super::journal::{AccountDraft, DraftValue, Journal, SlotDraft};
+use super::{Account, Change, ContractRecord, SlotKey, StateKey, StateValue};
+use crate::error::EngineError;
+use crate::schedule::AccountIdx;
+
+/// Values of the block's accounts and of the slots in their partitions.
+pub(crate) struct Overlay {
+    chain: Arc<ChainState>,
+    cells: Vec<AccountCell>,
+}
+
+/// One account of the block.
+pub(crate) struct AccountCell {
+    address: Address,
+    /// The account before the block.
+    base: Account,
+    nonce: AtomicU64,
+    native: AtomicU64,
+    /// One plus the last batch that wrote the account; 0 for none.
+    written: AtomicU32,
+    /// One plus the last batch that credited the account; 0 for none.
+    credited: AtomicU32,
+    /// Everything rarer. Held only within a method, never while another lock is taken.
+    extras: Mutex<Option<Box<Extras>>>,
+}
+
+/// What the block changed on an account besides nonce and native balance.
+#[derive(Default)]
+struct Extras {
+    assets: BTreeMap<AssetId, u64>,
+    slots: HashMap<SlotName, Option<Arc<[u8]>>, foldhash::fast::RandomState>,
+    counters: HashMap<SlotName, CounterCell, foldhash::fast::RandomState>,
+    contract: Option<ContractRecord>,
+}
+
+/// A slot within one partition.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct SlotName {
+    contract: ContractId,
+    key: Box<[u8]>,
+}
+
+/// A counter that the block touched.
+#[derive(Debug, Clone, Copy)]
+enum CounterCell {
+    /// Only credited: the sum of the additions; its value was never read.
+    Added(u128),
+    /// Written: its value.
+    Known(u128),
+}
+
+impl AccountCell {
+    pub(crate) fn new(address: Address, base: Account) -> Self {
+        Self {
+            address,
+            nonce: AtomicU64::new(base.nonce.0),
+            native: AtomicU64::new(base.native.0),
+            base,
+            written: AtomicU32::new(0),
+            credited: AtomicU32::new(0),
+            extras: Mutex::new(None),
+        }
+    }
+
+    /// Notes that a transaction of `batch` merges into this account.
+    ///
+    /// Two writers, or a writer and a creditor, of one batch mean that the schedule or an access
+    /// check is wrong: whatever the values are now, they may depend on the order of threads.
+    fn claim(&self, mode: AccessMode, batch: u32, tx: TxIndex) -> Result<(), EngineError> {
+        let stamp = batch + 1;
+        let clashes = match mode {
+            AccessMode::Write => {
+                self.written.swap(stamp, Ordering::Relaxed) >= stamp
+                    || self.credited.load(Ordering::Relaxed) >= stamp
+            }
+            AccessMode::Credit => {
+                self.credited.fetch_max(stamp, Ordering::Relaxed);
+                self.written.load(Ordering::Relaxed) >= stamp
+            }
+            AccessMode::Read => true,
+        };
+        if clashes {
+            return Err(EngineError::ConflictingWrites { tx, account: self.address, batch });
+        }
+        Ok(())
+    }
+}
+
+impl Overlay {
+    pub(crate) fn new(chain: Arc<ChainState>, cells: Vec<AccountCell>) -> Self {
+        Self { chain, cells }
+    }
+
+    pub(crate) fn chain(&self) -> &ChainState {
+        &self.chain
+    }
+
+    pub(crate) fn address(&self, account: AccountIdx) -> Address {
+        self.cells[account as usize].address
+    }
+
+    /// Nonce and native balance.
+    pub(crate) fn account(&self, account: AccountIdx) -> (u64, u64) {
+        let cell = &self.cells[account as usize];
+        (cell.nonce.load(Ordering::Relaxed), cell.native.load(Ordering::Relaxed))
+    }
+
+    /// The balance of an asset other than the native one.
+    pub(crate) fn asset_balance(&self, account: AccountIdx, asset: &AssetId) -> u64 {
+        let cell = &self.cells[account as usize];
+        let changed =
+            cell.extras.lock().as_ref().and_then(|extras| extras.assets.get(asset).copied());
+        changed.unwrap_or_else(|| cell.base.balance(asset).0)
+    }
+
+    /// A byte slot in the account's partition.
+    pub(crate) fn slot(
+        &self,
+        account: AccountIdx,
+        contract: ContractId,
+        key: &[u8],
+    ) -> Result<Option<Arc<[u8]>>, EngineError> {
+        let cell = &self.cells[account as usize];
+        let name = SlotName { contract, key: key.into() };
+        if let Some(extras) = cell.extras.lock().as_ref()
+            && let Some(value) = extras.slots.get(&name)
+        {
+            return Ok(value.clone());
+        }
+        self.chain.slot(SlotKey { contract, partition: cell.address, key: name.key })
+    }
+
+    /// A counter slot in the account's partition.
+    pub(crate) fn counter(
+        &self,
+        account: AccountIdx,
+        contract: ContractId,
+        key: &[u8],
+    ) -> Result<u128, EngineError> {
+        let cell = &self.cells[account as usize];
+        let name = SlotName { contract, key: key.into() };
+        let touched = {
+            let extras = cell.extras.lock();
+            extras.as_ref().and_then(|extras| extras.counters.get(&name).copied())
+        };
+        if let Some(CounterCell::Known(value)) = touched {
+            return Ok(value);
+        }
+        let base =
+            self.chain.counter(SlotKey { contract, partition: cell.address, key: name.key })?;
+        match touched {
+            Some(CounterCell::Added(added)) => {
+                base.checked_add(added).ok_or_else(|| overflow("counter", cell.address))
+            }
+            _ => Ok(base),
+        }
+    }
+
+    /// The record of the contract whose account this is.
+    pub(crate) fn contract(
+        &self,
+        account: AccountIdx,
+        contract: &ContractId,
+    ) -> Result<Option<ContractRecord>, EngineError> {
+        let cell = &self.cells[account as usize];
+        let changed = cell.extras.lock().as_ref().and_then(|extras| extras.contract.clone());
+        match changed {
+            Some(record) => Ok(Some(record)),
+            None => self.chain.contract(contract),
+        }
+    }
+
+    /// Publishes what a finished transaction of `batch` changed.
+    ///
+    /// # Errors
+    /// [`EngineError::ConflictingWrites`] when the schedule did not keep conflicting transactions
+    /// apart, [`EngineError::Overflow`] when a balance or counter leaves its type.
+    pub(crate) fn merge(
+        &self,
+        journal: &Journal,
+        batch: u32,
+        tx: TxIndex,
+    ) -> Result<(), EngineError> {
+        for draft in journal.drafts() {
+            if draft.touched {
+                let cell = &self.cells[draft.account as usize];
+                cell.claim(draft.mode, batch, tx)?;
+                merge_account(cell, draft)?;
+            }
+        }
+        for slot in journal.slots() {
+            if slot.changed() {
+                let draft = &journal.drafts()[slot.position];
+                merge_slot(&self.cells[draft.account as usize], slot)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Credits the block's fees after its last transaction.
+    pub(crate) fn credit_fees(&self, account: AccountIdx, fees: u64) -> Result<(), EngineError> {
+        let cell = &self.cells[account as usize];
+        let sum = cell.native.load(Ordering::Relaxed).checked_add(fees);
+        cell.native.store(sum.ok_or_else(|| overflow("fees", cell.address))?, Ordering::Relaxed);
+        cell.credited.fetch_max(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// How many accounts the block names.
+    pub(crate) fn len(&self) -> usize {
+        self.cells.len()
+    }
+
+    /// What became of the accounts in `range`, in no particular order; may list keys that did not
+    /// change.
+    pub(crate) fn changes(
+        &self,
+        range: std::ops::Range<usize>,
+    ) -> Result<Vec<Change>, EngineError> {
+        let mut changes = Vec::with_capacity(range.len());
+        for cell in &self.cells[range] {
+            let touched = cell.written.load(Ordering::Relaxed) > 0
+                || cell.credited.load(Ordering::Relaxed) > 0;
+            if touched {
+                self.account_changes(cell, &mut changes)?;
+            }
+        }
+        Ok(changes)
+    }
+
+    fn account_changes(
+        &self,
+        cell: &AccountCell,
+        changes: &mut Vec<Change>,
+    ) -> Result<(), EngineError> {
+        let mut account = cell.base.clone();
+        account.nonce.0 = cell.nonce.load(Ordering::Relaxed);
+        account.native.0 = cell.native.load(Ordering::Relaxed);
+        let mut extras = cell.extras.lock();
+        if let Some(extras) = extras.take() {
+            for (asset, balance) in &extras.assets {
+                account.set_balance(*asset, Amount(*balance));
+            }
+            self.extra_changes(cell, *extras, changes)?;
+        }
+        if account != cell.base {
+            changes.push(Change {
+                key: StateKey::Account(cell.address),
+                old: cell.base.exists().then(|| StateValue::Account(cell.base.clone())),
+                new: account.exists().then_some(StateValue::Account(account)),
+            });
+        }
+        Ok(())
+    }
+
+    // Iterating hash maps is fine here: the change set sorts by key.
+    #[allow(clippy::iter_over_hash_type)]
+    fn extra_changes(
+        &self,
+        cell: &AccountCell,
+        extras: Extras,
+        changes: &mut Vec<Change>,
+    ) -> Result<(), EngineError> {
+        let slot_key = |name: SlotName| SlotKey {
+            contract: name.contract,
+            partition: cell.address,
+            key: name.key,
+        };
+        for (name, new) in extras.slots {
+            let key = slot_key(name);
+            let old = self.chain.slot(key.clone())?.map(StateValue::Slot);
+            changes.push(Change { key: StateKey::Slot(key), old, new: new.map(StateValue::Slot) });
+        }
+        for (name, counter) in extras.counters {
+            let key = slot_key(name);
+            let old = self.chain.counter(key.clone())?;
+            let new = match counter {
+                CounterCell::Known(value) => value,
+                CounterCell::Added(added) => {
+                    old.checked_add(added).ok_or_else(|| overflow("counter", cell.address))?
+                }
+            };
+            let value = |value| (value > 0).then_some(StateValue::Counter(value));
+            changes.push(Change { key: StateKey::Counter(key), old: value(old), new: value(new) });
+        }
+        if let (Some(record), Address::Contract(id)) = (extras.contract, cell.address) {
+            let old = self.chain.contract(&id)?.map(StateValue::Contract);
+            let new = Some(StateValue::Contract(record));
+            changes.push(Change { key: StateKey::Contract(id), old, new });
+        }
+        Ok(())
+    }
+}
+
+/// Publishes nonce, balances and contract record.
+fn merge_account(cell: &AccountCell, draft: &AccountDraft) -> Result<(), EngineError> {
+    if draft.mode == AccessMode::Write {
+        if draft.loaded {
+            cell.nonce.store(draft.nonce, Ordering::Relaxed);
+            cell.native.store(draft.native, Ordering::Relaxed);
+        }
+    } else if draft.added > 0 {
+        let before = cell.native.fetch_add(draft.added, Ordering::Relaxed);
+        // A wrapped sum is never seen: the error discards the whole overlay.
+        before.checked_add(draft.added).ok_or_else(|| overflow("native balance", cell.address))?;
+    }
+    if draft.assets.is_empty() && draft.contract.is_none() {
+        return Ok(());
+    }
+    let mut extras = cell.extras.lock();
+    let extras = extras.get_or_insert_default();
+    for asset in &draft.assets {
+        let balance =
+            extras.assets.entry(asset.asset).or_insert_with(|| cell.base.balance(&asset.asset).0);
+        *balance = if draft.mode == AccessMode::Write {
+            asset.balance
+        } else {
+            balance
+                .checked_add(asset.added)
+                .ok_or_else(|| overflow("asset balance", cell.address))?
+        };
+    }
+    if let Some(record) = &draft.contract {
+        extras.contract = Some(record.clone());
+    }
+    Ok(())
+}
+
+/// Publishes a slot. The access check made sure that only an addition happens under `Credit`.
+fn merge_slot(cell: &AccountCell, slot: &SlotDraft) -> Result<(), EngineError> {
+    let name = SlotName { contract: slot.contract, key: slot.key.clone() };
+    let mut extras = cell.extras.lock();
+    let extras = extras.get_or_insert_default();
+    match &slot.value {
+        DraftValue::Slot { value, .. } => {
+            extras.slots.insert(name, value.clone());
+        }
+        DraftValue::Counter { known: Some(value), .. } => {
+            extras.counters.insert(name, CounterCell::Known(*value));
+        }
+        DraftValue::Counter { known: None, added } => {
+            let counter = extras.counters.entry(name).or_insert(CounterCell::Added(0));
+            let (CounterCell::Added(sum) | CounterCell::Known(sum)) = counter;
+            *sum = sum.checked_add(*added).ok_or_else(|| overflow("counter", cell.address))?;
+        }
+    }
+    Ok(())
+}
+
+fn overflow(what: &'static str, account: Address) -> EngineError {
+    EngineError::Overflow { what, account }
+}

@@ -1,0 +1,146 @@
+//! Crashes at every device operation of a commit sequence: opening again finds the block before or
+//! the block after, never a mixture, and every block whose commit had returned.
+
+use tos_host_api::{Hash, TopoHeight};
+
+use super::device::{Device, Survivors};
+use super::{KeepRecords, RedbOptions, RedbStorage};
+use crate::storage::Storage;
+use crate::storage::test_chain::{Step, TestChain, seeded_writes};
+
+/// Folds after a few blocks, so that the sequence below contains commits with and without one.
+const OPTIONS: RedbOptions = RedbOptions {
+    fold_bytes: 30_000,
+    cache_bytes: 1 << 20,
+    keep_records: KeepRecords::All,
+    quick_repair: false,
+};
+
+/// The chain after each commit of the sequence, and the commit itself.
+fn sequence() -> Vec<(Step, TestChain)> {
+    let mut chain = TestChain::default();
+    let mut steps = Vec::new();
+    for seed in 0..9 {
+        let step = chain.block(seeded_writes(seed, 10));
+        steps.push((step, chain.clone()));
+    }
+    let step = chain.rollback(5);
+    steps.push((step, chain.clone()));
+    for seed in 20..23 {
+        let step = chain.block(seeded_writes(seed, 10));
+        steps.push((step, chain.clone()));
+    }
+    steps
+}
+
+/// A device with a new, empty database.
+fn formatted(options: RedbOptions) -> Vec<u8> {
+    let device = Device::default();
+    drop(RedbStorage::with_backend(device.clone(), options).unwrap());
+    device.image(Survivors::All)
+}
+
+/// Commits until the device stops. Says how many commits returned.
+fn run(storage: &RedbStorage, steps: &[(Step, TestChain)]) -> usize {
+    for (idx, (step, _)) in steps.iter().enumerate() {
+        // An artifact in between, so that commits follow transactions that are not durable.
+        let stored = storage.store_artifact(&Hash([idx as u8; 32]), &[1; 5000]);
+        if stored.and_then(|()| step.commit(storage)).is_err() {
+            return idx;
+        }
+    }
+    steps.len()
+}
+
+/// Opens what a crash has left and compares it with the model.
+#[track_caller]
+fn check_recovery(
+    storage: &RedbStorage,
+    acknowledged: usize,
+    steps: &[(Step, TestChain)],
+    crash: &str,
+) {
+    let meta = storage.meta().unwrap();
+    let before = acknowledged.checked_sub(1).map(|idx| &steps[idx].1);
+    let empty = TestChain::default();
+    let before = before.unwrap_or(&empty);
+    let after = steps.get(acknowledged).map(|step| &step.1);
+    let found = [Some(before), after].into_iter().flatten().find(|chain| chain.meta() == meta);
+    let Some(found) = found else {
+        panic!("{crash}: acknowledged {acknowledged} commits, found {meta:?}");
+    };
+    found.check(storage);
+
+    // And the database goes on from there.
+    let mut chain = found.clone();
+    for seed in 90..92 {
+        chain.block(seeded_writes(seed, 5)).commit(storage).unwrap();
+    }
+    chain.check(storage);
+}
+
+#[test]
+fn crash_at_any_write_leaves_the_block_before_or_the_block_after() {
+    crash_everywhere(OPTIONS);
+}
+
+#[test]
+fn crash_at_any_write_with_quick_repair_leaves_the_block_before_or_the_block_after() {
+    crash_everywhere(RedbOptions { quick_repair: true, ..OPTIONS });
+}
+
+#[track_caller]
+fn crash_everywhere(options: RedbOptions) {
+    let formatted = formatted(options);
+    let steps = sequence();
+    let probe = Device::holding(formatted.clone());
+    let storage = RedbStorage::with_backend(probe.clone(), options).unwrap();
+    let opened = probe.operations();
+    assert_eq!(run(&storage, &steps), steps.len());
+    let operations = probe.operations();
+    assert!(operations > opened + 100, "a sequence that hardly writes proves nothing");
+    assert_eq!(storage.view.read().unfolded.folded_to, Some(TopoHeight(5)), "rollback folded");
+    drop(storage);
+
+    for stop_at in opened..operations {
+        let device = Device::holding(formatted.clone());
+        let storage = RedbStorage::with_backend(device.clone(), options).unwrap();
+        device.stop_at(stop_at);
+        let acknowledged = run(&storage, &steps);
+        assert!(acknowledged < steps.len(), "the device stops before the last commit returns");
+        assert!(storage.meta().unwrap_err().to_string().contains("refuses work"));
+        drop(storage);
+        for survivors in [Survivors::All, Survivors::None, Survivors::Some(stop_at)] {
+            let crash = format!("stopped at operation {stop_at}, survivors {survivors:?}");
+            let image = Device::holding(device.image(survivors));
+            let storage = RedbStorage::with_backend(image, options)
+                .unwrap_or_else(|error| panic!("{crash}: {error}"));
+            check_recovery(&storage, acknowledged, &steps, &crash);
+        }
+    }
+}
+
+#[test]
+fn a_commit_that_has_returned_survives_power_loss() {
+    let device = Device::default();
+    let storage = RedbStorage::with_backend(device.clone(), OPTIONS).unwrap();
+    for (idx, (step, chain)) in sequence().into_iter().enumerate() {
+        storage.store_artifact(&Hash([idx as u8; 32]), &[1; 5000]).unwrap();
+        step.commit(&storage).unwrap();
+        let image = Device::holding(device.image(Survivors::None));
+        chain.check(&RedbStorage::with_backend(image, OPTIONS).unwrap());
+    }
+}
+
+#[test]
+fn the_crash_sequence_folds_in_the_middle_of_a_run() {
+    let device = Device::default();
+    let storage = RedbStorage::with_backend(device, OPTIONS).unwrap();
+    let mut folds = 0;
+    for (step, _) in sequence() {
+        step.commit(&storage).unwrap();
+        let is_fold = storage.view.read().unfolded.record_bytes == 0;
+        folds += u32::from(is_fold && step.record.is_some());
+    }
+    assert!((1..5).contains(&folds), "{folds} folds");
+}

@@ -1,0 +1,151 @@
+//! The stored bytes: tables, keys, and the checksum in front of every value. Does not know when
+//! anything is read or written.
+//!
+//! redb checks its own checksums only when it repairs a file after a crash. A bit that flips on a
+//! healthy-looking disk would reach the engine as a value, so every value carries a digest over its
+//! table, its key and its bytes.
+
+use anyhow::{Context, Result, bail};
+use borsh::{BorshDeserialize, BorshSerialize};
+use redb::{ReadOnlyTable, TableDefinition};
+use tos_host_api::TopoHeight;
+
+use crate::state::{StateKey, StateValue};
+use crate::storage::{BlockRecord, ChainMeta};
+
+/// The single entry [`META_KEY`]: a sealed [`StoredMeta`].
+pub(super) const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
+/// Sealed [`BlockRecord`]s by height. Ascending keys: redb appends.
+pub(super) const BLOCKS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("blocks");
+/// Sealed [`StateValue`]s by [`StateKey::to_bytes`], as of [`StoredMeta::folded_to`].
+pub(super) const STATE: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("state");
+/// Sealed compiled modules.
+pub(super) const ARTIFACTS: TableDefinition<'_, &[u8; 32], &[u8]> =
+    TableDefinition::new("artifacts");
+
+/// The key of the entry in [`META`].
+pub(super) const META_KEY: &str = "chain";
+
+/// A read handle of [`BLOCKS`].
+pub(super) type BlocksTable = ReadOnlyTable<u64, &'static [u8]>;
+/// A read handle of [`STATE`].
+pub(super) type StateTable = ReadOnlyTable<&'static [u8], &'static [u8]>;
+
+/// What a database says about itself, and how far its state table is up to date.
+///
+/// Invariant: the records in `folded_to + 1 ..= chain.topoheight` exist, and applying their changes
+/// to the state table in order gives the state at the tip.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub(super) struct StoredMeta {
+    /// The part the engine knows.
+    pub(super) chain: ChainMeta,
+    /// Height the state table stands at; `None` before the first fold.
+    pub(super) folded_to: Option<TopoHeight>,
+}
+
+impl StoredMeta {
+    /// The bytes to store.
+    pub(super) fn encode(&self) -> Result<Vec<u8>> {
+        Seal::META.encode(META_KEY.as_bytes(), self)
+    }
+
+    /// Decodes [`StoredMeta::encode`].
+    pub(super) fn decode(stored: &[u8]) -> Result<Self> {
+        Seal::META.decode(META_KEY.as_bytes(), stored).context("chain meta is corrupt")
+    }
+}
+
+/// The bytes to store for a record.
+pub(super) fn encode_record(topoheight: TopoHeight, record: &BlockRecord) -> Result<Vec<u8>> {
+    Seal::RECORD.encode(&topoheight.0.to_le_bytes(), record)
+}
+
+/// Decodes [`encode_record`].
+pub(super) fn decode_record(topoheight: TopoHeight, stored: &[u8]) -> Result<BlockRecord> {
+    Seal::RECORD
+        .decode(&topoheight.0.to_le_bytes(), stored)
+        .with_context(|| format!("record of height {topoheight} is corrupt"))
+}
+
+/// The bytes to store for a value of the state.
+pub(super) fn encode_value(key: &[u8], value: &StateValue) -> Result<Vec<u8>> {
+    Seal::STATE.encode(key, value)
+}
+
+/// Decodes [`encode_value`]; `bytes` are `key`'s. A value of another kind than its key is corrupt.
+pub(super) fn decode_value(key: &StateKey, bytes: &[u8], stored: &[u8]) -> Result<StateValue> {
+    let value: StateValue = Seal::STATE
+        .decode(bytes, stored)
+        .with_context(|| format!("state value of {key:?} is corrupt"))?;
+    if !value.fits(key) {
+        bail!("state value of {key:?} is corrupt: it is of another kind");
+    }
+    Ok(value)
+}
+
+/// The bytes to store for a compiled module.
+pub(super) fn encode_artifact(key: &[u8; 32], artifact: &[u8]) -> Vec<u8> {
+    let mut stored = Vec::with_capacity(Seal::ARTIFACT.digest_len + artifact.len());
+    stored.resize(Seal::ARTIFACT.digest_len, 0);
+    stored.extend_from_slice(artifact);
+    Seal::ARTIFACT.close(key, &mut stored);
+    stored
+}
+
+/// Decodes [`encode_artifact`]; `None` when the bytes are not what was stored.
+pub(super) fn decode_artifact(key: &[u8; 32], stored: &[u8]) -> Option<Vec<u8>> {
+    Seal::ARTIFACT.open(key, stored).map(<[u8]>::to_vec)
+}
+
+/// How the values of a table are sealed: `digest ++ body`, where the digest is the first bytes of
+/// BLAKE3 over `domain ++ key length (u64, little endian) ++ key ++ body`.
+///
+/// Domain and key are covered so that a value that turns up in another place is corrupt as well.
+#[derive(Clone, Copy)]
+struct Seal {
+    domain: u8,
+    digest_len: usize,
+}
+
+impl Seal {
+    const META: Self = Self { domain: 0, digest_len: 32 };
+    const RECORD: Self = Self { domain: 1, digest_len: 32 };
+    /// Eight bytes: values are many and small, and only accidents have to be found.
+    const STATE: Self = Self { domain: 2, digest_len: 8 };
+    /// All of the digest: what is read here runs as native code.
+    const ARTIFACT: Self = Self { domain: 3, digest_len: 32 };
+
+    fn encode(self, key: &[u8], value: &impl BorshSerialize) -> Result<Vec<u8>> {
+        let mut stored = vec![0; self.digest_len];
+        // Fails for a list of more than `u32::MAX` entries only.
+        borsh::to_writer(&mut stored, value)?;
+        self.close(key, &mut stored);
+        Ok(stored)
+    }
+
+    fn decode<T: BorshDeserialize>(self, key: &[u8], stored: &[u8]) -> Result<T> {
+        let body = self.open(key, stored).context("its checksum does not match")?;
+        Ok(borsh::from_slice(body)?)
+    }
+
+    /// Writes the digest in front of the body that follows the bytes reserved for it.
+    fn close(self, key: &[u8], stored: &mut [u8]) {
+        let (digest, body) = stored.split_at_mut(self.digest_len);
+        digest.copy_from_slice(&self.digest(key, body).as_bytes()[..self.digest_len]);
+    }
+
+    /// The body, if it is what was sealed.
+    fn open<'a>(self, key: &[u8], stored: &'a [u8]) -> Option<&'a [u8]> {
+        let (digest, body) = stored.split_at_checked(self.digest_len)?;
+        (*digest == self.digest(key, body).as_bytes()[..self.digest_len]).then_some(body)
+    }
+
+    fn digest(self, key: &[u8], body: &[u8]) -> blake3::Hash {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&[self.domain]);
+        hasher.update(&(key.len() as u64).to_le_bytes());
+        hasher.update(key);
+        hasher.update(body);
+        hasher.finalize()
+    }
+}

@@ -1,0 +1,103 @@
+//! Opening a database file: creating it, recognising it, and saying what is wrong with it.
+
+use std::collections::BTreeSet;
+use std::io::ErrorKind;
+use std::path::Path;
+
+use anyhow::{Context, Result, anyhow, ensure};
+use redb::{Database, DatabaseError, ReadableDatabase, TableHandle};
+
+use super::RedbOptions;
+use super::layout::{ARTIFACTS, BLOCKS, META, STATE};
+use super::write::begin_durable;
+
+/// Opens the file, or creates it, with all tables in it.
+pub(super) fn open_file(path: &Path, options: &RedbOptions) -> Result<Database> {
+    let is_new = !path.exists();
+    let db = builder(options).create(path).map_err(explain)?;
+    prepare_tables(&db, options)?;
+    if is_new {
+        sync_directory(path).context("the new file's name cannot be made durable")?;
+    }
+    Ok(db)
+}
+
+/// Opens a database on a device of the caller's.
+pub(super) fn open_backend(
+    backend: impl redb::StorageBackend,
+    options: &RedbOptions,
+) -> Result<Database> {
+    let db = builder(options).create_with_backend(backend)?;
+    prepare_tables(&db, options)?;
+    Ok(db)
+}
+
+fn builder(options: &RedbOptions) -> redb::Builder {
+    let mut builder = Database::builder();
+    builder.set_cache_size(options.cache_bytes);
+    builder
+}
+
+/// Creates the tables of a new database, so that nobody after this meets one without them.
+fn prepare_tables(db: &Database, options: &RedbOptions) -> Result<()> {
+    let found: BTreeSet<String> =
+        db.begin_read()?.list_tables()?.map(|table| table.name().to_owned()).collect();
+    let expected: BTreeSet<String> =
+        [META.name(), BLOCKS.name(), STATE.name(), ARTIFACTS.name()].map(str::to_owned).into();
+    if found.is_empty() {
+        let transaction = begin_durable(db, options)?;
+        transaction.open_table(META)?;
+        transaction.open_table(BLOCKS)?;
+        transaction.open_table(STATE)?;
+        transaction.open_table(ARTIFACTS)?;
+        transaction.commit()?;
+        return Ok(());
+    }
+    ensure!(
+        found == expected,
+        "it is another program's database, with tables {found:?}, expected {expected:?}: choose \
+         another path"
+    );
+    Ok(())
+}
+
+/// Makes the name of a new file durable. redb syncs the file, but a power loss could still take the
+/// directory entry, and every committed block with it.
+fn sync_directory(path: &Path) -> Result<()> {
+    // Other systems cannot open a directory as a file; their file systems journal names.
+    if cfg!(unix) {
+        let directory = match path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        };
+        std::fs::File::open(directory)?.sync_all()?;
+    }
+    Ok(())
+}
+
+/// Says why the file could not be opened, and what the operator can do.
+fn explain(error: DatabaseError) -> anyhow::Error {
+    let advice = match &error {
+        DatabaseError::DatabaseAlreadyOpen => {
+            "it is open elsewhere: stop the other process or choose another path"
+        }
+        DatabaseError::UpgradeRequired(_) => {
+            "it was written by an older redb: synchronise into a new file"
+        }
+        DatabaseError::Storage(redb::StorageError::Corrupted(_)) => {
+            "it is damaged: restore a copy or synchronise into a new file"
+        }
+        DatabaseError::Storage(redb::StorageError::Io(error)) => match error.kind() {
+            ErrorKind::NotFound => "its directory does not exist: create it",
+            ErrorKind::PermissionDenied => "no permission to read and write it",
+            ErrorKind::IsADirectory => "it is a directory: name a file in it",
+            ErrorKind::InvalidData => {
+                "it is not a database: choose another path, or delete it if a first start was \
+                 interrupted"
+            }
+            _ => "the system refused",
+        },
+        _ => "redb refused",
+    };
+    anyhow!(error).context(advice)
+}

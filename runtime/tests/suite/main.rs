@@ -1,0 +1,5 @@
+//! The integration tests: one binary, a module per topic.
+#![allow(missing_docs, reason = "tests have sentences for names")]
+
+mod equivalence;
+mod support;

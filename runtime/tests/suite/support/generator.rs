@@ -1,0 +1,239 @@
+//! Random blocks of everything that can go right or wrong.
+
+use std::collections::HashMap;
+
+use tos_runtime::{
+    AccessMode, Address, AssetId, ContractEngine, ContractId, InvalidTransaction, Transaction,
+};
+
+use super::{COUNTER, Call, GOLD, Order, Rng, SILVER, TOKEN, account, guest, wasm};
+
+/// Makes random blocks for a chain with `people` funded people. A few people more exist who hold
+/// nothing.
+pub(crate) struct Generator {
+    pub(crate) rng: Rng,
+    people: u64,
+    nonces: HashMap<u64, u64>,
+    counters: Vec<ContractId>,
+    tokens: Vec<ContractId>,
+    /// Guests that misbehave when told to.
+    undeclared: Option<ContractId>,
+    trap: Option<ContractId>,
+    abort: Option<ContractId>,
+    spin: Option<ContractId>,
+}
+
+impl Generator {
+    pub(crate) fn new(people: u64, seed: u64) -> Self {
+        Self {
+            rng: Rng::new(seed),
+            people,
+            nonces: HashMap::new(),
+            counters: Vec::new(),
+            tokens: Vec::new(),
+            undeclared: None,
+            trap: None,
+            abort: None,
+            spin: None,
+        }
+    }
+
+    /// The block that deploys what later blocks call.
+    pub(crate) fn first_block(&mut self) -> Vec<Transaction> {
+        let supply = 1_000_000_u64.to_le_bytes();
+        let mut txs = Vec::new();
+        for number in 0..2 {
+            txs.push(self.send(number, Order::deploy(wasm(COUNTER), &[])));
+            self.counters.extend(txs.last().and_then(|tx| tx.deployed_contract()));
+            txs.push(self.send(number, Order::deploy(wasm(TOKEN), &supply)));
+            self.tokens.extend(txs.last().and_then(|tx| tx.deployed_contract()));
+        }
+        let mut deploy = |generator: &mut Self, code| {
+            let tx = generator.send(2, Order::deploy(code, &[]));
+            let id = tx.deployed_contract();
+            txs.push(tx);
+            id
+        };
+        self.undeclared = deploy(self, guest!("undeclared"));
+        self.trap = deploy(self, guest!("trap"));
+        self.abort = deploy(self, guest!("abort"));
+        self.spin = deploy(self, guest!("spin"));
+        txs
+    }
+
+    /// A random block of up to `txs_max` transactions.
+    pub(crate) fn block(&mut self, engine: &ContractEngine, txs_max: u64) -> Vec<Transaction> {
+        self.nonces.clear();
+        for number in 0..self.people + 3 {
+            let account = engine.account(&account(number)).expect("it is read");
+            self.nonces.insert(number, account.nonce.0);
+        }
+        let txs = self.rng.below(txs_max + 1);
+        let mut txs: Vec<_> = (0..txs).map(|_| self.transaction()).collect();
+        // The same order with the same wrong nonce twice would be the same transaction.
+        let mut seen = std::collections::HashSet::new();
+        txs.retain(|tx| seen.insert(tx.id()));
+        txs
+    }
+
+    fn transaction(&mut self) -> Transaction {
+        let sender = self.sender();
+        let order = match self.rng.below(100) {
+            0..=34 => self.transfers(),
+            35..=39 => self.burn(),
+            40..=59 => self.token_call(),
+            60..=74 => self.counter_call(),
+            75..=84 => self.misbehaving_call(),
+            85..=88 => self.deploy(),
+            89..=91 => self.upgrade(),
+            _ => self.unknown_call(),
+        };
+        match self.rng.below(40) {
+            // These must not count as sent: they are not included.
+            0 => order.signed(sender, self.nonce(sender).wrapping_add(1 + self.rng.below(3))),
+            1 => order.signed(sender, self.nonce(sender).saturating_sub(1)),
+            2 => order.gas_price(u64::MAX / 4).signed(sender, self.nonce(sender)),
+            3 => order.expiry(0).signed(sender, self.nonce(sender)),
+            _ => self.send(sender, order),
+        }
+    }
+
+    /// Mostly anybody, often one of two, sometimes somebody without money.
+    fn sender(&mut self) -> u64 {
+        match self.rng.below(20) {
+            0 => self.people + self.rng.below(3),
+            1..=4 => self.rng.below(2),
+            _ => self.rng.below(self.people),
+        }
+    }
+
+    fn receiver(&mut self) -> Address {
+        match self.rng.below(20) {
+            0 => account(self.people + self.rng.below(3)),
+            1 => Address::Contract(*self.rng.pick(&self.counters)),
+            2..=6 => account(0),
+            _ => account(self.rng.below(self.people)),
+        }
+    }
+
+    fn transfers(&mut self) -> Order {
+        let count = if self.rng.percent(60) { 1 } else { self.rng.below(6) };
+        let transfer = |generator: &mut Self| {
+            let unknown = AssetId([9; 32]);
+            let asset = match generator.rng.below(40) {
+                0..=25 => AssetId::NATIVE,
+                26..=34 => GOLD,
+                35..=38 => SILVER,
+                _ => unknown,
+            };
+            let amount = match generator.rng.below(12) {
+                0 => 0,
+                1 if !asset.is_native() => 900_000,
+                2 if !asset.is_native() => u64::MAX / 2,
+                _ => generator.rng.below(20_000),
+            };
+            (generator.receiver(), asset, amount)
+        };
+        Order::transfers((0..count).map(|_| transfer(self)).collect())
+    }
+
+    fn burn(&mut self) -> Order {
+        let asset = *self.rng.pick(&[AssetId::NATIVE, GOLD, SILVER]);
+        let amount = self.rng.below(2_000_000);
+        Order::burn(asset, amount)
+    }
+
+    fn token_call(&mut self) -> Order {
+        let token = *self.rng.pick(&self.tokens);
+        let to = self.receiver();
+        let amount = if self.rng.percent(10) { u64::MAX } else { self.rng.below(1_000) };
+        let order = Call::token_transfer(token, to, amount);
+        match self.rng.below(10) {
+            // Declares more than is needed.
+            0 => order.access(account(self.people + 9), AccessMode::Write),
+            // Declares too little.
+            1 => Order { access: Vec::new(), ..order },
+            2 => {
+                let mut order = order;
+                order.access[0].mode = AccessMode::Read;
+                order
+            }
+            _ => order,
+        }
+    }
+
+    fn counter_call(&mut self) -> Order {
+        let counter = *self.rng.pick(&self.counters);
+        let amount = self.rng.below(50);
+        match self.rng.below(6) {
+            0 => Call::counter_bump(counter),
+            1 => Order {
+                access: Call::counter_add(counter, 0).access,
+                ..Call::counter_bump(counter)
+            },
+            2 => Order::invoke(counter, "get", &[]).access(counter, AccessMode::Read),
+            3 => Call::counter_add(counter, amount).deposit(AssetId::NATIVE, 1 + amount),
+            _ => Call::counter_add(counter, amount),
+        }
+    }
+
+    fn misbehaving_call(&mut self) -> Order {
+        let contracts = [self.undeclared, self.trap, self.abort, self.spin];
+        let contract = self.rng.pick(&contracts).expect("deployed by the first block");
+        let mut input = self.receiver().to_bytes().to_vec();
+        input.push(self.rng.below(9) as u8);
+        let entries = ["touch", "touch", "unreachable", "divide_by_zero", "abort", "spin"];
+        let entry = *self.rng.pick(&entries);
+        let order = Order::invoke(contract, entry, &input).gas_limit(60_000);
+        if self.rng.percent(30) { order.access(self.receiver(), AccessMode::Write) } else { order }
+    }
+
+    fn deploy(&mut self) -> Order {
+        match self.rng.below(4) {
+            0 => Order::deploy(wasm(TOKEN), &100_u64.to_le_bytes()),
+            1 => Order::deploy(wasm(COUNTER), &[]),
+            // The constructor aborts: the input has the wrong length.
+            2 => Order::deploy(wasm(TOKEN), &[1, 2, 3]),
+            _ => Order::deploy(b"no module".to_vec(), &[]),
+        }
+    }
+
+    fn upgrade(&mut self) -> Order {
+        let contract = *self.rng.pick(&self.counters);
+        let code = if self.rng.percent(70) { COUNTER } else { TOKEN };
+        Order::upgrade(contract, wasm(code), &[])
+    }
+
+    fn unknown_call(&mut self) -> Order {
+        let counter = *self.rng.pick(&self.counters);
+        match self.rng.below(4) {
+            0 => Order::invoke(ContractId([7; 32]), "add", &[]),
+            1 => Order::invoke(counter, "init", &[]),
+            2 => Order::invoke(counter, "nothing", &[]).deposit(GOLD, 5),
+            _ => Order::invoke(counter, "add", &[]).deposit(GOLD, u64::MAX),
+        }
+    }
+
+    fn nonce(&mut self, number: u64) -> u64 {
+        *self.nonces.entry(number).or_insert(0)
+    }
+
+    fn send(&mut self, number: u64, order: Order) -> Transaction {
+        let nonce = self.nonces.entry(number).or_insert(0);
+        *nonce += 1;
+        order.signed(number, *nonce - 1)
+    }
+}
+
+/// How often each kind of end occurred, so that a run can show that it tried everything.
+#[derive(Debug, Default)]
+pub(crate) struct Ends(pub(crate) std::collections::BTreeMap<u32, usize>);
+
+impl Ends {
+    pub(crate) fn count(&mut self, results: &[Result<tos_runtime::Receipt, InvalidTransaction>]) {
+        for result in results {
+            let code = result.as_ref().map_or(999, |receipt| receipt.status.code());
+            *self.0.entry(code).or_default() += 1;
+        }
+    }
+}

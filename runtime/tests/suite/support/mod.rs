@@ -1,0 +1,57 @@
+//! What the tests share: people with keys, contracts from WAT, chains, fleets and random blocks.
+
+mod chain;
+mod fleet;
+mod generator;
+mod rng;
+
+pub(crate) use chain::{Call, Chain, Order, fund, genesis};
+pub(crate) use fleet::{Fleet, assert_same};
+pub(crate) use generator::{Ends, Generator};
+pub(crate) use rng::Rng;
+
+use tos_runtime::{Address, AssetId, ChainId, PublicKey, SigningKey};
+
+/// The network of the tests.
+pub(crate) const CHAIN: ChainId = ChainId(1);
+/// Two assets besides the native one.
+pub(crate) const GOLD: AssetId = AssetId([2; 32]);
+pub(crate) const SILVER: AssetId = AssetId([3; 32]);
+
+pub(crate) const COUNTER: &str = include_str!("../../../../contracts/counter/counter.wat");
+pub(crate) const TOKEN: &str = include_str!("../../../../contracts/token/token.wat");
+
+/// A guest of `tests/wat`.
+macro_rules! guest {
+    ($name:literal) => {
+        $crate::support::wasm(include_str!(concat!("../../wat/", $name, ".wat")))
+    };
+}
+pub(crate) use guest;
+
+/// Assembles a guest.
+#[track_caller]
+pub(crate) fn wasm(text: &str) -> Vec<u8> {
+    wat::parse_str(text).expect("the fixture is valid WAT")
+}
+
+/// The key of person `number`.
+pub(crate) fn key(number: u64) -> SigningKey {
+    let mut seed = [0x5a; 32];
+    seed[..8].copy_from_slice(&number.to_le_bytes());
+    SigningKey::from(seed)
+}
+
+/// The public key of person `number`.
+pub(crate) fn person(number: u64) -> PublicKey {
+    PublicKey(ed25519_bytes(&key(number)))
+}
+
+/// The account of person `number`.
+pub(crate) fn account(number: u64) -> Address {
+    Address::Key(person(number))
+}
+
+fn ed25519_bytes(key: &SigningKey) -> [u8; 32] {
+    key.verification_key().into()
+}
