@@ -5,8 +5,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use serde_json::json;
-use tos_host_api::TopoHeight;
-use tos_runtime::{StageTimes, Tip};
+use tos_runtime::{StageTimes, Tip, TopoHeight};
 
 use crate::outcome;
 use crate::run::{Executed, Options};
@@ -76,7 +75,7 @@ impl Report {
         let tip = Tip {
             topoheight: start,
             stable_topoheight: TopoHeight::ZERO,
-            state_digest: tos_host_api::Hash::default(),
+            state_digest: tos_runtime::Hash::default(),
         };
         Self {
             threads,

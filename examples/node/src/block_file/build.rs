@@ -1,14 +1,15 @@
 //! Brings a block file to an engine: a chain with its accounts and contracts, and its transactions,
 //! signed. What the author left out is found by rehearsing.
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use anyhow::{Context as _, Result, anyhow};
-use tos_host_api::{
-    AccessEntry, Address, Amount, AssetId, ChainId, ContractId, Gas, Nonce, TopoHeight,
-};
 use tos_runtime::{
-    Block, ContractEngine, Deposit, EngineConfig, Genesis, InvalidTransaction, MemoryStorage,
-    ProtocolParams, Receipt, Transaction, TransactionType, Transfer, UnsignedTransaction,
-    VerifiedTransaction,
+    AccessEntry, Address, Amount, AssetId, Block, ChainId, ContractEngine, ContractId, Deposit,
+    EngineConfig, ExecutionObserver, ExecutionStatus, Gas, Genesis, GuestMessage,
+    InvalidTransaction, MemoryStorage, Nonce, ProtocolParams, Receipt, TopoHeight, Transaction,
+    TransactionType, Transfer, TxIndex, UnsignedTransaction, VerifiedTransaction,
 };
 
 use super::model::{Action, BlockFile, Content, ContractSpec, Party, TransactionSpec, Value};
@@ -29,6 +30,18 @@ pub(crate) struct Chain<'f> {
     pub engine: ContractEngine,
     /// By index of the file's contracts.
     contracts: Vec<ContractId>,
+    messages: Messages,
+}
+
+/// What contracts say while a block executes, by transaction.
+#[derive(Debug, Clone, Default)]
+struct Messages(Arc<Mutex<BTreeMap<TxIndex, Vec<String>>>>);
+
+impl ExecutionObserver for Messages {
+    fn guest_message(&self, tx: TxIndex, message: &GuestMessage) {
+        let mut messages = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        messages.entry(tx).or_default().push(message.text.clone());
+    }
 }
 
 /// The file's transactions, in order.
@@ -57,12 +70,14 @@ impl<'f> Chain<'f> {
                 genesis = genesis.with_balance(account.public(), *asset, *amount);
             }
         }
+        let messages = Messages::default();
         let engine = ContractEngine::builder()
+            .observer(messages.clone())
             .storage(MemoryStorage::new())
             .config(EngineConfig { max_parallel_threads: threads, ..EngineConfig::default() })
             .genesis(genesis)
             .build()?;
-        let mut chain = Self { file, engine, contracts: Vec::new() };
+        let mut chain = Self { file, engine, contracts: Vec::new(), messages };
         // An id depends on deployer, nonce and code, so all are known before the first deployment
         // and inputs may name any of them.
         chain.contracts = file.contracts.iter().map(|spec| chain.contract_id(spec)).collect();
@@ -74,6 +89,12 @@ impl<'f> Chain<'f> {
             })?;
         }
         Ok(chain)
+    }
+
+    /// What contracts have said since this was last asked, by transaction.
+    pub(crate) fn take_messages(&self) -> BTreeMap<TxIndex, Vec<String>> {
+        let mut messages = self.messages.0.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut *messages)
     }
 
     /// The address of somebody in the file.
@@ -188,16 +209,16 @@ impl<'f> Chain<'f> {
     /// Simulates a call to find its accesses, unless they are stated, and the gas its guest needs.
     fn rehearse(&self, tx: &mut UnsignedTransaction, spec: &TransactionSpec) -> Result<Gas> {
         let simulation = self.engine.simulate(tx)?;
-        let intrinsic = self.intrinsic(tx)?;
-        if spec.access.is_none() {
-            tx.access = simulation.access.to_list();
-            // The source is written anyway; listing it would only cost gas.
-            tx.access.retain(|entry| entry.account != Address::Key(tx.source));
-        }
         let halted = match &simulation.result {
-            Ok(receipt) => !receipt.status.is_success() && receipt.gas_used == tx.gas_limit,
+            Ok(receipt) => matches!(receipt.status, ExecutionStatus::Halted(_)),
             Err(_) => true,
         };
+        let stated = tx.access.clone();
+        tx.access = simulation.access_list;
+        let intrinsic = self.intrinsic(tx)?;
+        if spec.access.is_some() {
+            tx.access = stated;
+        }
         if halted {
             return Ok(HALTING_GAS);
         }

@@ -53,6 +53,8 @@ struct Line<'f> {
     spec: &'f model::TransactionSpec,
     transaction: Transaction,
     result: Result<Receipt, InvalidTransaction>,
+    /// What contracts said while it executed. Not part of the receipt.
+    messages: Vec<String>,
     /// False when it was malformed or not properly signed and never entered the block.
     in_block: bool,
 }
@@ -106,19 +108,24 @@ fn execute<'f>(file: &'f BlockFile, source: &Source, threads: usize) -> Result<E
         block = block.with_beneficiary(chain.address(beneficiary));
     }
     let sequential = chain.engine.execute_block_sequentially(&block)?;
+    chain.take_messages();
     let outcome = chain.engine.execute_block(&block)?;
+    let mut messages = chain.take_messages();
     if let Some(difference) = compare::difference(&sequential, &outcome) {
         bail!("sequential and parallel execution differ: {difference}");
     }
-    let mut results = outcome.results().iter().cloned();
+    let mut results = (0..).zip(outcome.results().iter().cloned());
     let mut lines = Vec::new();
     for ((spec, transaction), refusal) in file.transactions.iter().zip(transactions).zip(refusals) {
         let in_block = refusal.is_none();
-        let result = match refusal {
-            Some(reason) => Err(reason),
-            None => results.next().context("the block has too few results")?,
+        let (result, messages) = match refusal {
+            Some(reason) => (Err(reason), Vec::new()),
+            None => {
+                let (idx, result) = results.next().context("the block has too few results")?;
+                (result, messages.remove(&idx).unwrap_or_default())
+            }
         };
-        lines.push(Line { spec, transaction, result, in_block });
+        lines.push(Line { spec, transaction, result, messages, in_block });
     }
 
     let block = figures(&outcome);

@@ -1,7 +1,6 @@
 //! A block file as it was written: names resolved to what they name, nothing executed yet.
 
-use ed25519_zebra::{SigningKey, VerificationKey};
-use tos_host_api::{AccessMode, Address, Amount, AssetId, PublicKey};
+use tos_runtime::{AccessMode, Address, Amount, AssetId, PublicKey, SigningKey};
 
 use super::source::Fault;
 
@@ -47,7 +46,7 @@ impl AccountSpec {
 
     /// The account's key as others see it.
     pub(crate) fn public(&self) -> PublicKey {
-        PublicKey(VerificationKey::from(&self.key).into())
+        PublicKey(self.key.verification_key().into())
     }
 }
 

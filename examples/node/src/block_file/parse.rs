@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use tos_host_api::{AccessMode, Address, Amount, AssetId};
+use tos_runtime::{AccessMode, Address, Amount, AssetId};
 
 use super::model::{
     AccountSpec, Action, BlockFile, CallSpec, Content, ContractSpec, Party, TransactionSpec,

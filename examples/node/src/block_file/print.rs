@@ -3,8 +3,7 @@
 use std::fmt::{self, Write as _};
 
 use serde_json::{Value as Json, json};
-use tos_host_api::{Address, AssetId};
-use tos_runtime::{Event, Receipt, View};
+use tos_runtime::{Address, AssetId, Event, Receipt, View};
 
 use super::model::{Action, BlockFile, CallSpec, Party, TransferSpec, Value};
 use super::source::shown;
@@ -89,6 +88,9 @@ fn write_line(out: &mut String, names: &Names<'_>, idx: usize, line: &Line<'_>) 
             writeln!(out, ": {reason}; {place}, nobody pays")?;
         }
     }
+    for message in &line.messages {
+        writeln!(out, "     the contract says: {}", shown(message))?;
+    }
     if let Some(expected) = line.spec.expect.as_ref().filter(|_| !line.is_as_expected()) {
         writeln!(out, "     NOT AS EXPECTED: the file expects {expected}")?;
     }
@@ -169,6 +171,7 @@ fn json_line(names: &Names<'_>, idx: usize, line: &Line<'_>) -> Json {
         "in_block": line.in_block,
         "outcome": outcome::name(&line.result),
         "message": names.name_addresses(&outcome::sentence(&line.result)),
+        "contract_says": line.messages,
         "expected": line.spec.expect,
         "as_expected": line.is_as_expected(),
     });
