@@ -6,7 +6,9 @@
 //!
 //! Everything follows from a `u64` seed: equal seeds give equal bytes on every machine.
 
+pub mod bench;
 pub mod chain;
+pub mod conflicts;
 mod mix;
 mod rng;
 pub mod shapes;

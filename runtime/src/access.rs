@@ -96,7 +96,7 @@ pub(crate) fn collect(tx: &UnsignedTransaction, entries: &mut Vec<AccessEntry>) 
 /// Sorts by account and joins the modes of entries with the same account. The source's own entry
 /// absorbs any other, so paying oneself is a `Write` of one account and not two.
 fn canonicalize(entries: &mut Vec<AccessEntry>) {
-    entries.sort_unstable_by(|a, b| a.account.cmp(&b.account));
+    entries.sort_unstable_by_key(|entry| entry.account);
     entries.dedup_by(|later, kept| {
         let same = later.account == kept.account;
         if same {

@@ -27,7 +27,6 @@ pub struct BlockOutcome {
 
 impl BlockOutcome {
     /// By transaction index: the receipt, or why the transaction could not be included.
-    #[must_use]
     pub fn results(&self) -> &[Result<Receipt, InvalidTransaction>] {
         &self.results
     }

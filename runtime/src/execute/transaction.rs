@@ -146,8 +146,9 @@ impl Executor {
         }
         let balance = self.journal.balance(&source, &AssetId::NATIVE, NATIVE)?;
         let reserve = u128::from(tx.gas_limit.0) * u128::from(tx.gas_price.0);
-        // A sum that leaves 128 bits is as unaffordable as the largest one that does not.
-        let needed = reserve.checked_add(native_value(&tx.data)).unwrap_or(u128::MAX);
+        // Not money but a bound for it: a sum that leaves 128 bits is as unaffordable as the largest
+        // one that does not.
+        let needed = reserve.saturating_add(native_value(&tx.data));
         match u64::try_from(reserve) {
             Ok(reserve) if needed <= u128::from(balance) => Ok(Ok(reserve)),
             _ => Ok(Err(InvalidTransaction::Unaffordable { needed, found: Amount(balance) })),

@@ -1,6 +1,7 @@
 //! Brings what a block needs into memory before it runs: its accounts, and its modules compiled.
 
-use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use tos_host_api::{Address, ContractId, Hash};
@@ -49,7 +50,7 @@ pub(crate) fn load_modules<'a>(
 ) -> Result<LoadedModules, EngineError> {
     let mut contracts = HashMap::new();
     let mut deployed = HashMap::new();
-    let mut absent = std::collections::HashSet::new();
+    let mut absent = HashSet::new();
     for data in transactions {
         if let TransactionType::InvokeContract { contract, .. }
         | TransactionType::UpgradeContract { contract, .. } = data
@@ -69,8 +70,8 @@ pub(crate) fn load_modules<'a>(
         | TransactionType::UpgradeContract { code, .. } = data
         {
             let hash = code_hash(code);
-            if !deployed.contains_key(&hash) {
-                deployed.insert(hash, modules.get(&hash, || Ok(Arc::from(code.as_slice())))?);
+            if let Entry::Vacant(entry) = deployed.entry(hash) {
+                entry.insert(modules.get(&hash, || Ok(Arc::from(code.as_slice())))?);
             }
         }
     }

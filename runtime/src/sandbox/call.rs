@@ -74,7 +74,7 @@ pub(crate) fn call(
         messages: Vec::new(),
         interrupt: None,
         memory: None,
-        limiter: Limiter::default(),
+        limiter: Limiter,
     };
     let mut store = Store::new(engine, state);
     store.limiter(|state| &mut state.limiter);
@@ -153,7 +153,6 @@ fn interrupt_of(store: &mut Store<HostState>, error: &wasmtime::Error) -> Interr
 
 /// Answers growth from the protocol's limits alone. A machine without memory is an engine error,
 /// never a -1 that one node's guest sees and another's does not.
-#[derive(Default)]
 struct Limiter;
 
 impl ResourceLimiter for Limiter {

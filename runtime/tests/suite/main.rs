@@ -1,5 +1,6 @@
 //! The integration tests: one binary, a module per topic.
 #![allow(missing_docs, reason = "tests have sentences for names")]
+#![allow(clippy::disallowed_methods, reason = "the length of a run comes from the environment")]
 
 mod equivalence;
 mod support;
