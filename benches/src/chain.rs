@@ -1,10 +1,9 @@
 //! Takes transactions of a [`World`] to an engine: verifies them, makes them a block, and commits
 //! the blocks every world begins with.
 
-use tos_host_api::TopoHeight;
 use tos_runtime::{
-    Block, ContractEngine, EngineError, InvalidTransaction, Transaction, UnverifiedBlock,
-    VerifiedTransaction, verify_batch,
+    Block, ContractEngine, EngineError, InvalidTransaction, TopoHeight, Transaction,
+    UnverifiedBlock, VerifiedTransaction, verify_batch,
 };
 
 use crate::World;

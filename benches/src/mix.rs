@@ -1,7 +1,6 @@
 //! Mixed blocks of transfers and contract calls with a chosen share of conflicts.
 
-use tos_host_api::{Amount, AssetId};
-use tos_runtime::{Transaction, Transfer};
+use tos_runtime::{Amount, AssetId, Transaction, Transfer};
 
 use crate::{Order, Rng, SECOND_ASSET, World};
 

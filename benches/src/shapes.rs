@@ -1,7 +1,6 @@
 //! Blocks of one shape each, for benchmarks and tests that ask about one property.
 
-use tos_host_api::Amount;
-use tos_runtime::Transaction;
+use tos_runtime::{Amount, Transaction};
 
 use crate::{Order, Rng, World};
 

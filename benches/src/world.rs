@@ -1,14 +1,10 @@
 //! The accounts of a workload, the genesis that funds them, the contracts they use, and the
 //! transactions they sign. What they send is decided by the generators.
 
-use ed25519_zebra::{SigningKey, VerificationKey};
-use tos_host_api::{
-    AccessEntry, AccessMode, Address, Amount, AssetId, ChainId, ContractId, Gas, Nonce, PublicKey,
-    TopoHeight,
-};
 use tos_runtime::{
-    AccessList, Genesis, ProtocolParams, Transaction, TransactionType, Transfer,
-    UnsignedTransaction,
+    AccessEntry, AccessList, AccessMode, Address, Amount, AssetId, ChainId, ContractId, Gas,
+    Genesis, Nonce, ProtocolParams, PublicKey, SigningKey, TopoHeight, Transaction,
+    TransactionType, Transfer, UnsignedTransaction,
 };
 
 use crate::Rng;
@@ -61,7 +57,7 @@ struct Signer {
 impl Signer {
     fn new(secret: [u8; 32]) -> Self {
         let key = SigningKey::from(secret);
-        let public = PublicKey(VerificationKey::from(&key).into());
+        let public = PublicKey(key.verification_key().into());
         Self { key, public, nonce: Nonce::ZERO }
     }
 

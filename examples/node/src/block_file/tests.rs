@@ -1,0 +1,205 @@
+//! What a mistake in a block file looks like to its author. Each case is one mistake in a file that
+//! is right otherwise.
+
+use std::path::Path;
+
+use super::model::BlockFile;
+use super::parse;
+use super::source::Source;
+
+const RIGHT: &str = r#"{
+  "assets": ["gold"],
+  "accounts": {
+    "alice": { "native": 1000000, "gold": 5 },
+    "bob": {}
+  },
+  "contracts": {
+    "token": { "file": "token/token.wat", "owner": "alice", "input": [{ "u64": 100 }] }
+  },
+  "transactions": [
+    { "from": "alice", "transfer": { "to": "bob", "asset": "gold", "amount": 1 } },
+    {
+      "from": "alice",
+      "call": {
+        "contract": "token",
+        "entry": "transfer",
+        "input": [{ "address": "bob" }, { "u64": 5 }]
+      },
+      "access": { "bob": "credit" },
+      "expect": "success"
+    }
+  ]
+}
+"#;
+
+fn parse_text(text: &str) -> Result<BlockFile, String> {
+    let source = Source::new("block.json", text);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../contracts");
+    parse::parse(&source, &folder).map_err(|fault| source.describe(&fault).to_string())
+}
+
+/// The file above with one mistake in it.
+struct Mistake(String);
+
+#[track_caller]
+fn mistake(right: &str, wrong: &str) -> Mistake {
+    assert_eq!(RIGHT.matches(right).count(), 1, "{right:?} stands once in the file");
+    Mistake(RIGHT.replace(right, wrong))
+}
+
+impl Mistake {
+    /// The message names the field and the mistake, and marks this text at its line and column.
+    #[track_caller]
+    fn gives(&self, marked: &str, expected: &str) {
+        let message = parse_text(&self.0).expect_err("the file is wrong");
+        let [first, _, marks] = message.lines().collect::<Vec<_>>()[..] else {
+            panic!("expected three lines, found {message}");
+        };
+        let [_, line, column, what] = first.splitn(4, ':').collect::<Vec<_>>()[..] else {
+            panic!("expected file, line, column and message, found {first}");
+        };
+        assert_eq!(what.trim_start(), expected);
+        let line = self.0.lines().nth(line.parse::<usize>().unwrap() - 1).unwrap();
+        let found = line.get(column.parse::<usize>().unwrap() - 1..).unwrap();
+        assert!(found.starts_with(marked), "expected a mark at {marked}, found it at {found}");
+        assert_eq!(marks.matches('^').count(), marked.len(), "{message}");
+    }
+}
+
+#[test]
+fn the_file_without_a_mistake_is_read() {
+    let file = parse_text(RIGHT).unwrap();
+    assert_eq!((file.accounts.len(), file.contracts.len(), file.transactions.len()), (2, 1, 2));
+}
+
+#[test]
+fn a_message_shows_the_line_and_marks_the_place() {
+    let message = parse_text(&mistake(r#""to": "bob""#, r#""to": "bop""#).0).unwrap_err();
+    let expected = r#"block.json:11:44: transactions[0].transfer.to: there is no account or contract "bop"; known are alice, bob, token
+  11 |     { "from": "alice", "transfer": { "to": "bop", "asset": "gold", "amount": 1 } },
+     |                                            ^^^^^"#;
+    assert_eq!(message, expected);
+}
+
+#[test]
+fn syntax_errors_say_where() {
+    mistake("\"bob\": {}\n", "\"bob\": {},\n").gives("}", "this is not JSON: trailing comma");
+    mistake(r#"["gold"],"#, r#"["gold"]"#).gives("\"", "this is not JSON: expected `,` or `}`");
+    mistake("1000000", "01000000").gives("1", "this is not JSON: invalid number");
+    mistake("100 }", "1e400 }").gives("0", "this is not JSON: number out of range");
+}
+
+#[test]
+fn deep_nesting_is_refused_before_it_costs_stack() {
+    let deep = format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000));
+    let message = parse_text(&deep).unwrap_err();
+    let expected = "block.json:1:128: this is not JSON: recursion limit exceeded\n";
+    assert!(message.starts_with(expected), "{message}");
+}
+
+#[test]
+fn unknown_names_list_the_known_ones() {
+    mistake(r#""owner": "alice""#, r#""owner": "alise""#).gives(
+        r#""alise""#,
+        r#"contracts.token.owner: there is no account "alise"; known are alice, bob"#,
+    );
+    mistake(r#""asset": "gold""#, r#""asset": "silver""#).gives(
+        r#""silver""#,
+        r#"transactions[0].transfer.asset: there is no asset "silver"; known are native, gold"#,
+    );
+    mistake(r#""contract": "token""#, r#""contract": "bob""#).gives(
+        r#""bob""#,
+        r#"transactions[1].call.contract: there is no contract "bob"; known are token"#,
+    );
+    mistake(r#""gold": 5"#, r#""golf": 5"#).gives(
+        r#""golf""#,
+        r#"accounts.alice.golf: there is no asset "golf"; known are native, gold"#,
+    );
+    mistake(r#"{ "bob": "credit" }"#, r#"{ "bo": "credit" }"#).gives(
+        r#""bo""#,
+        r#"transactions[1].access.bo: there is no account or contract "bo"; known are alice, bob, token"#,
+    );
+}
+
+#[test]
+fn unknown_missing_and_repeated_fields_are_named() {
+    mistake(r#""amount": 1"#, r#""amuont": 1"#).gives(
+        r#""amuont""#,
+        "transactions[0].transfer.amuont: unknown field; known here are to, asset, amount",
+    );
+    mistake(r#", "amount": 1"#, "")
+        .gives("{", r#"transactions[0].transfer: expected the field "amount", found none"#);
+    mistake(r#""bob": {}"#, r#""bob": {}, "bob": {}"#)
+        .gives(r#""bob""#, "accounts.bob: this name stands here twice");
+    mistake(r#""token": {"#, r#""bob": {"#)
+        .gives(r#""bob""#, "contracts.bob: an account has this name already");
+    mistake(r#""from": "alice", "transfer""#, r#""from": "alice", "burn": {}, "transfer""#).gives(
+        r#""transfer""#,
+        r#"transactions[0].transfer: expected only one of the fields transfer, transfers, burn, call, deploy, upgrade, found "transfer" besides "burn""#,
+    );
+    mistake(r#""transfer": {"#, r#""note": {"#).gives(
+        "{",
+        "transactions[0]: expected one of the fields transfer, transfers, burn, call, deploy, upgrade, found none",
+    );
+}
+
+#[test]
+fn values_of_a_wrong_kind_say_what_was_expected() {
+    let amount = "transactions[0].transfer.amount: \
+                  expected a whole number from 0 to 18446744073709551615";
+    for (wrong, found) in [
+        ("\"one\"", "\"one\""),
+        ("-1", "-1"),
+        ("1.5", "1.5"),
+        ("18446744073709551616", "18446744073709551616"),
+        ("null", "null"),
+        ("[1]", "a list"),
+    ] {
+        mistake(r#""amount": 1"#, &format!(r#""amount": {wrong}"#))
+            .gives(wrong, &format!("{amount}, found {found}"));
+    }
+    mistake(r#"{ "u64": 5 }"#, r#"{ "u8": 256 }"#).gives(
+        "256",
+        "transactions[1].call.input[1].u8: expected a whole number from 0 to 255, found 256",
+    );
+    mistake(r#"{ "u64": 5 }"#, r#"{ "hex": "0g" }"#).gives(
+        r#""0g""#,
+        r#"transactions[1].call.input[1].hex: expected an even number of hexadecimal digits, found "0g""#,
+    );
+    mistake(r#""credit""#, r#""credits""#).gives(
+        r#""credits""#,
+        r#"transactions[1].access.bob: expected "read", "credit" or "write", found "credits""#,
+    );
+    mistake(r#""success""#, r#""sucess""#).gives(
+        r#""sucess""#,
+        r#"transactions[1].expect: expected an outcome such as "success", "reverted.contract.1" or "halted", found "sucess""#,
+    );
+}
+
+#[test]
+fn contract_files_that_cannot_be_used_say_why() {
+    mistake("token/token.wat", "token/token.rs").gives(
+        r#""token/token.rs""#,
+        r#"contracts.token.file: expected the name of a .wat or .wasm file, found "token/token.rs""#,
+    );
+    let message = parse_text(&mistake("token/token.wat", "absent.wat").0).unwrap_err();
+    assert!(message.contains("contracts.token.file: cannot read "), "{message}");
+    assert!(message.contains("absent.wat"), "{message}");
+}
+
+#[test]
+fn what_is_declared_must_make_sense() {
+    mistake(r#""gold": 5"#, r#""gold": 0"#).gives(
+        r#""gold""#,
+        "assets[0]: expected an account that holds some of this asset, found none",
+    );
+    mistake(r#""asset": "gold", "amount": 1 }"#, r#""amount": 1 }, "access": { "bob": "credit" }"#)
+        .gives(
+            r#"{ "bob": "credit" }"#,
+            "transactions[0].access: transfers and burns declare nothing: their accounts are known",
+        );
+    mistake(r#""alice": { "native""#, r#""al ice": { "native""#).gives(
+        r#""al ice""#,
+        "accounts.al ice: expected a name of 1 to 32 letters, digits, '-' or '_'",
+    );
+}
