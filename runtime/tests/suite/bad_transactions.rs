@@ -1,0 +1,1 @@
+//! Rows T01 to T25 of the catalogue of bad inputs: transactions.
