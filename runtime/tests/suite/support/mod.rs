@@ -7,7 +7,7 @@ mod generator;
 mod refusal;
 mod rng;
 
-pub(crate) use chain::{Call, Chain, Order, fund, genesis};
+pub(crate) use chain::{Call, Chain, FUNDS, Order, fund, genesis};
 pub(crate) use doctored::Doctored;
 pub(crate) use fleet::{Fleet, assert_same};
 pub(crate) use generator::{Ends, Generator};

@@ -26,11 +26,6 @@ impl Purse {
     pub(crate) fn sent(self, amount: u64) -> Self {
         Self { native: self.native - amount, ..self }
     }
-
-    /// After receiving native units.
-    pub(crate) fn received(self, amount: u64) -> Self {
-        Self { native: self.native + amount, ..self }
-    }
 }
 
 impl Chain {
