@@ -218,7 +218,7 @@ const ODD: &[u8] = b"\0\x1b[2J\r\n\x7f\xff\xfe\xc0\x80'\";--\xe2\x80\xae";
 
 #[test]
 fn bad_t22_input_and_return_data_are_bytes_whatever_they_mean() {
-    // There is no memo; the bytes a transaction can carry for nobody but the contract are its input.
+    // There is no memo: the bytes a transaction carries for nobody but the contract are its input.
     let mut chain = Chain::new(1);
     let echo = chain.deploy(guest!("echo"), &[]);
     let all: Vec<u8> = (0..=u8::MAX).collect();

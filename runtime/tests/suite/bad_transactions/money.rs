@@ -130,8 +130,8 @@ fn bad_t08_fees_reach_the_beneficiary_after_the_last_transaction() {
 
 #[test]
 fn bad_t09_native_outputs_beyond_the_balance_are_not_included() {
-    // The catalogue has this reverted. Native units are known before anything runs: a sender who
-    // cannot pay fee and value together is not included, so he cannot fill blocks for the fee alone.
+    // The catalogue has this reverted. What native units a transaction moves is known before
+    // anything runs, so it is checked together with the fee: who cannot pay both is not included.
     let mut chain = Chain::new(1);
     let native = |amounts: &[u64]| {
         let output = |(idx, amount): (usize, &u64)| (account(20 + idx as u64), *amount);

@@ -101,7 +101,7 @@ impl Chain {
         let outcome = self.execute(vec![tx]);
         let receipt = outcome.results()[0].clone().expect("it is included");
         assert_eq!(&receipt.status, expected);
-        // The sender's account, and the native asset's burned units: the block names no beneficiary.
+        // The sender's account, and the fee among the burned units: nobody is the beneficiary.
         let keys = outcome.change_set().changes().iter().map(|change| change.key.clone());
         let (sender, native) = (super::account(number), tos_runtime::AssetId::NATIVE);
         let only = [tos_runtime::StateKey::Account(sender), tos_runtime::StateKey::Asset(native)];
