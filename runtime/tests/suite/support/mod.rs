@@ -1,13 +1,17 @@
 //! What the tests share: people with keys, contracts from WAT, chains, fleets and random blocks.
 
 mod chain;
+mod doctored;
 mod fleet;
 mod generator;
+mod refusal;
 mod rng;
 
-pub(crate) use chain::{Call, Chain, Order, fund, genesis};
+pub(crate) use chain::{Call, Chain, FUNDS, Order, fund, genesis};
+pub(crate) use doctored::Doctored;
 pub(crate) use fleet::{Fleet, assert_same};
 pub(crate) use generator::{Ends, Generator};
+pub(crate) use refusal::{Purse, assert_invalid_block};
 pub(crate) use rng::Rng;
 
 use tos_runtime::{Address, AssetId, ChainId, PublicKey, SigningKey};
