@@ -39,9 +39,11 @@ pub(super) fn link(linker: &mut Linker<HostState>) -> wasmtime::Result<()> {
      -> () {
         let text = message_text(call, message, message_len)?;
         let place = message_text(call, file, file_len)?;
+        // Guests written by hand have no file and line to offer.
+        let place = if place.is_empty() { place } else { format!(" ({place}:{line})") };
         let message = GuestMessage {
             contract: call.state().frame.contract,
-            text: format!("abort {abort_code}: {text} ({place}:{line})"),
+            text: format!("abort {abort_code}: {text}{place}"),
         };
         keep(call, message);
         Err(RevertReason::Contract(abort_code).into())
