@@ -1,8 +1,9 @@
-//! What things cost, and the only place where gas meets wasmtime's fuel.
+//! What things cost.
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use tos_host_api::Gas;
 
+use crate::sandbox::prepare::OperatorCosts;
 use crate::types::{TransactionType, UnsignedTransaction};
 
 /// Prices of everything that is not a host function (those stand in `host-api/src/functions.rs`).
@@ -25,6 +26,8 @@ pub struct CostTable {
     pub call: u64,
     /// Each byte of code: checking, compiling and keeping it.
     pub code_byte: u64,
+    /// What a contract's own instructions cost.
+    pub operators: OperatorCosts,
 }
 
 impl Default for CostTable {
@@ -37,6 +40,7 @@ impl Default for CostTable {
             deposit: 1_000,
             call: 5_000,
             code_byte: 500,
+            operators: OperatorCosts::default(),
         }
     }
 }

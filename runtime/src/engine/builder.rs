@@ -80,10 +80,12 @@ impl ContractEngineBuilder {
             let text = "the tip's record and the database's own account of it disagree";
             return Err(EngineError::Corrupt(text.into()));
         }
+        let costs = params.costs.operators.clone();
+        let modules = Modules::new(Arc::clone(&storage), costs, config.module_cache_bytes)?;
         let pipeline = Pipeline {
-            chain: Arc::new(ChainState::new(Arc::clone(&storage))),
+            chain: Arc::new(ChainState::new(storage)),
             params: Arc::new(params),
-            modules: Arc::new(Modules::new(storage, config.module_cache_bytes)?),
+            modules: Arc::new(modules),
             pool: WorkerPool::new(config.max_parallel_threads)?,
             observer,
         };

@@ -10,9 +10,11 @@ use parking_lot::{Condvar, Mutex};
 
 use super::panic_message;
 use crate::error::{EngineError, StorageError};
+use crate::sandbox::WASM_STACK_BYTES;
 
-/// Stack of a worker in bytes: what a guest may use and ample room for the host around it.
-const WORKER_STACK_BYTES: usize = 8 << 20;
+/// Stack of a worker in bytes: what a guest may use and ample room for the host around it. Address
+/// space; only what is touched takes memory.
+const WORKER_STACK_BYTES: usize = WASM_STACK_BYTES + (4 << 20);
 
 /// Work that several workers share.
 pub(crate) trait Job: Send + Sync + 'static {

@@ -43,6 +43,6 @@ pub(super) fn link(linker: &mut Linker<HostState>) -> wasmtime::Result<()> {
         let deposit = state.frame.deposits.iter().find(|deposit| deposit.asset == asset);
         Ok(deposit.map_or(Amount::ZERO, |deposit| deposit.amount).0)
     });
-    host_function!(linker, GasLeft, |call| -> u64 { Ok(Meter::left(&*call.caller)?.0) });
+    host_function!(linker, GasLeft, |call| -> u64 { Ok(Meter::left(&mut *call.caller)?.0) });
     Ok(())
 }

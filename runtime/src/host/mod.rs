@@ -12,7 +12,7 @@ use wasmtime::{Caller, Engine, Linker};
 
 use crate::error::EngineError;
 use crate::execute::Interrupt;
-use crate::sandbox::{GuestMemory, HostState, Meter};
+use crate::sandbox::{GuestMemory, HostState, InstanceFacts, Meter};
 use crate::types::HaltReason;
 
 /// A linker with every host function.
@@ -100,12 +100,12 @@ impl HostCall<'_, '_> {
 
     /// The guest's memory and, beside it, the state.
     fn memory(&mut self) -> (GuestMemory<'_>, &mut HostState) {
-        match self.caller.data().memory {
-            Some(memory) => {
+        match self.caller.data().instance {
+            Some(InstanceFacts { memory, .. }) => {
                 let (bytes, state) = memory.data_and_store_mut(&mut *self.caller);
                 (GuestMemory::new(bytes, self.function), state)
             }
-            // Not reachable: the gate demands the export. An empty memory refuses every access.
+            // Not reachable: a guest runs only in an instance. An empty memory refuses everything.
             None => (GuestMemory::new(&mut [], self.function), self.caller.data_mut()),
         }
     }

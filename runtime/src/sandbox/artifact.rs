@@ -1,7 +1,8 @@
 //! Compiled modules as bytes in the database: a cache that survives a restart.
 //!
 //! An artifact is machine code, so it is loaded only if it is exactly what this very engine wrote:
-//! its key covers the code, our profile and everything wasmtime says about compatibility, and its digest covers every byte. The one `unsafe` block of the crate is here.
+//! its key covers the code, the preparation, the prices and everything wasmtime says about
+//! compatibility, and its digest covers every byte. The one `unsafe` block of the crate is here.
 #![allow(unsafe_code, reason = "loading compiled code is unsafe by nature; argued below")]
 
 use std::hash::{Hash as _, Hasher};
@@ -13,9 +14,10 @@ use wasmtime::{Engine, Module};
 const DIGEST_LEN: usize = 32;
 
 /// Names the compiled form of a module under this engine.
-pub(super) fn key(engine: &Engine, code_hash: &Hash) -> Hash {
+pub(super) fn key(engine: &Engine, code_hash: &Hash, prepare_id: &Hash) -> Hash {
     let mut hasher = KeyHasher(blake3::Hasher::new_derive_key("tos-runtime artifact v1"));
     hasher.write(&code_hash.0);
+    hasher.write(&prepare_id.0);
     engine.precompile_compatibility_hash().hash(&mut hasher);
     Hash(*hasher.0.finalize().as_bytes())
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tos_host_api::{Address, ContractId, Gas, Hash, limits};
 use wasmtime::{Engine, Instance, Memory, PoolConcurrencyLimitError, ResourceLimiter, Store, Trap};
 
+use super::profile::WASM_STACK_BYTES;
 use super::{CompiledModule, Meter};
 use crate::error::EngineError;
 use crate::execute::{GuestMessage, Interrupt};
@@ -15,6 +16,11 @@ use crate::types::{BlockContext, Deposit, HaltReason};
 
 /// How long to wait before asking an exhausted pool again: about the time of a short call.
 const POOL_RETRY: Duration = Duration::from_micros(50);
+
+/// Stack a call needs in bytes: the guest's, and room for host functions above and below it.
+const STACK_BYTES_MIN: usize = WASM_STACK_BYTES + (1 << 20);
+/// Stack in bytes that is set up where less is left. The engine's own workers have enough.
+const STACK_BYTES_NEW: usize = 2 * STACK_BYTES_MIN;
 
 /// What is called, by whom, with what.
 pub(crate) struct CallRequest<'a> {
@@ -45,9 +51,16 @@ pub(crate) struct HostState {
     pub(crate) messages: Vec<GuestMessage>,
     /// Why a host function stopped the guest; wasmtime only carries the fact that one did.
     pub(crate) interrupt: Option<Interrupt>,
-    /// The instance's memory; `None` before the instance exists.
-    pub(crate) memory: Option<Memory>,
+    /// `None` before the instance exists.
+    pub(crate) instance: Option<InstanceFacts>,
     limiter: Limiter,
+}
+
+/// Where an instance keeps what host functions need.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct InstanceFacts {
+    pub(crate) memory: Memory,
+    pub(crate) meter: Meter,
 }
 
 /// How a call ended.
@@ -61,11 +74,18 @@ pub(crate) struct CallEnd {
 
 /// Calls an entry that the module exports. The journal goes in and comes back with what the guest wrote; rolling it back
 /// after a failure is the caller's business.
+///
+/// Runs on a stack that holds the deepest recursion the logical limit allows, whatever thread it is
+/// called on.
 pub(crate) fn call(
     engine: &Engine,
     request: CallRequest<'_>,
     journal: Journal,
 ) -> (CallEnd, Journal) {
+    stacker::maybe_grow(STACK_BYTES_MIN, STACK_BYTES_NEW, || call_here(engine, request, journal))
+}
+
+fn call_here(engine: &Engine, request: CallRequest<'_>, journal: Journal) -> (CallEnd, Journal) {
     let CallRequest { module, entry, gas, frame } = request;
     let state = HostState {
         frame,
@@ -73,13 +93,16 @@ pub(crate) fn call(
         return_data: Vec::new(),
         messages: Vec::new(),
         interrupt: None,
-        memory: None,
+        instance: None,
         limiter: Limiter,
     };
     let mut store = Store::new(engine, state);
     store.limiter(|state| &mut state.limiter);
     let result = enter(&mut store, module, entry, gas);
-    let gas_left = Meter::left(&store);
+    let gas_left = match store.data().instance {
+        Some(_) => Meter::left(&mut store),
+        None => Ok(gas),
+    };
     let HostState { journal, return_data, messages, .. } = store.into_data();
     let (result, gas_left) = match gas_left {
         Ok(gas_left) => (result, gas_left),
@@ -94,14 +117,15 @@ fn enter(
     entry: &str,
     gas: Gas,
 ) -> Result<(), Interrupt> {
-    // Instantiation is priced by the call, not metered: how much fuel it takes depends on the
-    // platform.
-    Meter::set(&mut *store, Gas(u64::MAX))?;
+    // Instantiation runs no code of the guest's; its price is part of the call's.
     let instance = instantiate(store, module)?;
-    store.data_mut().memory = instance.get_memory(&mut *store, limits::MEMORY_EXPORT);
+    let meter = Meter::start(&mut *store, &instance, &module.counters, gas)?;
+    let memory = instance
+        .get_memory(&mut *store, limits::MEMORY_EXPORT)
+        .ok_or_else(|| EngineError::Bug("a prepared module does not export its memory".into()))?;
+    store.data_mut().instance = Some(InstanceFacts { memory, meter });
     let function =
         instance.get_typed_func::<(), ()>(&mut *store, entry).map_err(not_instantiated)?;
-    Meter::set(&mut *store, gas)?;
     match function.call(&mut *store, ()) {
         Ok(()) => Ok(()),
         Err(error) => Err(interrupt_of(store, &error)),
@@ -134,9 +158,12 @@ fn interrupt_of(store: &mut Store<HostState>, error: &wasmtime::Error) -> Interr
     if let Some(interrupt) = store.data_mut().interrupt.take() {
         return interrupt;
     }
+    match Meter::exhausted(&mut *store) {
+        Ok(Some(reason)) => return reason.into(),
+        Ok(None) => {}
+        Err(error) => return error.into(),
+    }
     match error.downcast_ref::<Trap>() {
-        Some(Trap::OutOfFuel) => HaltReason::OutOfGas.into(),
-        Some(Trap::StackOverflow) => HaltReason::StackLimit.into(),
         Some(
             Trap::MemoryOutOfBounds
             | Trap::TableOutOfBounds
@@ -146,7 +173,8 @@ fn interrupt_of(store: &mut Store<HostState>, error: &wasmtime::Error) -> Interr
             | Trap::IntegerDivisionByZero
             | Trap::UnreachableCodeReached,
         ) => HaltReason::Trap.into(),
-        // Anything else is not a consequence of the module's instructions.
+        // Anything else is not a consequence of the module's instructions; an overflow of the
+        // native stack in particular means that the logical one is not small enough.
         _ => EngineError::Sandbox(format!("the guest ended unexpectedly: {error:#}")).into(),
     }
 }

@@ -9,7 +9,8 @@ mod modules;
 pub mod prepare;
 mod profile;
 
-pub(crate) use call::{CallRequest, Frame, HostState, call};
+pub(crate) use call::{CallRequest, Frame, HostState, InstanceFacts, call};
 pub(crate) use guest_memory::GuestMemory;
 pub(crate) use meter::Meter;
 pub(crate) use modules::{CompiledModule, Modules, Verdict};
+pub(crate) use profile::WASM_STACK_BYTES;

@@ -7,10 +7,13 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use tos_host_api::Hash;
-use wasmtime::{Engine, InstancePre, Linker, Module};
+use wasmtime::{Engine, InstancePre, Linker, Module, ModuleExport};
 
 use super::call::HostState;
-use super::prepare::{self, ModuleInfo, Rejection};
+use super::prepare::{
+    self, GAS_EXPORT, ModuleInfo, OperatorCosts, PREPARE_VERSION, PrepareError, Prepared,
+    Rejection, STACK_EXPORT,
+};
 use super::{artifact, profile};
 use crate::error::EngineError;
 use crate::host;
@@ -24,8 +27,26 @@ pub(crate) struct CompiledModule {
     /// Imports resolved once, not per call.
     pub(crate) instance_pre: InstancePre<HostState>,
     pub(crate) info: ModuleInfo,
+    pub(super) counters: CounterExports,
     /// Bytes of machine code.
     size: usize,
+}
+
+/// Where a prepared module exports its counters.
+pub(super) struct CounterExports {
+    pub(super) gas: ModuleExport,
+    pub(super) stack: ModuleExport,
+}
+
+impl CounterExports {
+    fn of(module: &Module) -> Result<Self, EngineError> {
+        let index = |name| {
+            module.get_export_index(name).ok_or_else(|| {
+                EngineError::Bug(format!("a prepared module does not export {name}"))
+            })
+        };
+        Ok(Self { gas: index(GAS_EXPORT)?, stack: index(STACK_EXPORT)? })
+    }
 }
 
 /// The cache of compiled modules.
@@ -33,6 +54,9 @@ pub(crate) struct Modules {
     engine: Engine,
     linker: Linker<HostState>,
     storage: Arc<dyn Storage>,
+    costs: OperatorCosts,
+    /// Names what preparation makes of a module.
+    prepare_id: Hash,
     /// Bound of `Cache::bytes`.
     bytes_max: usize,
     /// Held for look-ups only, never while a module compiles.
@@ -58,10 +82,15 @@ struct Entry {
 const ENTRY_OVERHEAD_BYTES: usize = 512;
 
 impl Modules {
-    pub(crate) fn new(storage: Arc<dyn Storage>, bytes_max: usize) -> Result<Self, EngineError> {
+    pub(crate) fn new(
+        storage: Arc<dyn Storage>,
+        costs: OperatorCosts,
+        bytes_max: usize,
+    ) -> Result<Self, EngineError> {
         let engine = profile::engine()?;
         let linker = host::linker(&engine)?;
-        Ok(Self { engine, linker, storage, bytes_max, cache: Mutex::default() })
+        let prepare_id = prepare_id(&costs);
+        Ok(Self { engine, linker, storage, costs, prepare_id, bytes_max, cache: Mutex::default() })
     }
 
     pub(crate) fn engine(&self) -> &Engine {
@@ -103,19 +132,23 @@ impl Modules {
         entry.verdict.clone()
     }
 
-    /// Checks, then loads the compiled form from the database or compiles.
+    /// Prepares, then loads the compiled form from the database or compiles. A module that comes from
+    /// the database is prepared all the same: its facts are needed, and preparing takes a fraction
+    /// of compiling.
     fn compile(&self, code_hash: &Hash, code: &[u8]) -> Result<Verdict, EngineError> {
-        let info = match prepare::check(code) {
-            Ok(info) => info,
-            Err(rejection) => return Ok(Err(Arc::new(rejection))),
+        let Prepared { module: prepared, info } = match prepare::prepare(code, &self.costs) {
+            Ok(prepared) => prepared,
+            Err(PrepareError::Rejected(rejection)) => return Ok(Err(Arc::new(rejection))),
+            Err(PrepareError::Broken(text)) => return Err(EngineError::Bug(text)),
         };
-        let key = artifact::key(&self.engine, code_hash);
+        let key = artifact::key(&self.engine, code_hash, &self.prepare_id);
         let stored = self.storage.artifact(&key)?;
         let loaded = stored.and_then(|bytes| artifact::decode(&self.engine, &bytes, &key));
         let module = match loaded {
             Some(module) => module,
             None => {
-                let module = Module::from_binary(&self.engine, code).map_err(compiler_failed)?;
+                let module =
+                    Module::from_binary(&self.engine, &prepared).map_err(compiler_failed)?;
                 if let Some(bytes) = artifact::encode(&module, &key) {
                     self.storage.store_artifact(&key, &bytes)?;
                 }
@@ -125,7 +158,8 @@ impl Modules {
         let image = module.image_range();
         let size = (image.end as usize).saturating_sub(image.start as usize);
         let instance_pre = self.linker.instantiate_pre(&module).map_err(compiler_failed)?;
-        Ok(Ok(Arc::new(CompiledModule { instance_pre, info, size })))
+        let counters = CounterExports::of(&module)?;
+        Ok(Ok(Arc::new(CompiledModule { instance_pre, info, counters, size })))
     }
 
     /// Enters a compiled module's size and evicts the longest unused others beyond the bound.
@@ -146,6 +180,14 @@ impl Modules {
             cache.bytes -= entry.size;
         }
     }
+}
+
+/// Names a version of preparation under these prices.
+fn prepare_id(costs: &OperatorCosts) -> Hash {
+    let mut hasher = blake3::Hasher::new_derive_key("tos-runtime preparation v1");
+    hasher.update(&PREPARE_VERSION.to_le_bytes());
+    hasher.update(&borsh::to_vec(costs).expect("writing to a Vec cannot fail"));
+    Hash(*hasher.finalize().as_bytes())
 }
 
 fn compiler_failed(error: wasmtime::Error) -> EngineError {

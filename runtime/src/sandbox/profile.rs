@@ -13,8 +13,10 @@ use crate::error::EngineError;
 
 /// Names compiled code of this profile; artifacts of another are refused.
 pub(crate) const PROFILE_VERSION: &str = "tos-runtime-1";
-/// Native stack of a guest in bytes. The executing thread needs this much plus the host's own.
-pub(crate) const WASM_STACK_BYTES: usize = 512 * 1024;
+/// Native stack of a guest in bytes. The logical limit of 16,384 words always ends first: a word
+/// stands for at most 264 bytes (see `prepare/limits.rs`), 4.2 MiB in all, and the last function on
+/// the stack, which is not accounted for, adds less than 1 MiB.
+pub(crate) const WASM_STACK_BYTES: usize = 8 << 20;
 /// Live instances at once: workers of concurrent executions, views and simulations. Whoever comes
 /// when all are taken waits, see `call.rs`. At least [`crate::EngineConfig::THREADS_MAX`], so that
 /// no worker ever does.
@@ -52,7 +54,8 @@ fn config() -> wasmtime::Result<Config> {
         .compiler_inlining(wasmtime::Inlining::No)
         .module_version(ModuleVersionStrategy::Custom(PROFILE_VERSION.into()))?
         .max_wasm_stack(WASM_STACK_BYTES)
-        .consume_fuel(true)
+        .async_stack_size(WASM_STACK_BYTES)
+        .consume_fuel(false)
         .epoch_interruption(false)
         .signals_based_traps(true);
     set_features(&mut config);

@@ -6,6 +6,7 @@ use wasmparser::{
 };
 
 use super::limits;
+use super::merges::Merges;
 use super::operators::{self, OperatorClass};
 use super::rejection::{Excerpt, Place, Reason, Rejection};
 
@@ -13,7 +14,9 @@ use super::rejection::{Excerpt, Place, Reason, Rejection};
 #[derive(Default)]
 pub(super) struct Totals {
     locals: u64,
+    blocks: u64,
     branch_targets: u64,
+    merged_values: u64,
 }
 
 /// What metering has to know about a body before it reads it again.
@@ -25,6 +28,8 @@ pub(super) struct BodyFacts {
     pub(super) frame_words: u64,
     /// Operators, the final `end` included.
     pub(super) operators: u64,
+    /// Values of local variables carried over its branches, at most.
+    pub(super) merged_values: u64,
     /// Whether it contains a call of any kind, reachable or not.
     pub(super) calls: bool,
 }
@@ -65,6 +70,7 @@ struct BodyCheck<'t> {
     /// Parameters and locals.
     slots: u64,
     blocks: u64,
+    merges: Merges,
 }
 
 impl<'t> BodyCheck<'t> {
@@ -74,8 +80,14 @@ impl<'t> BodyCheck<'t> {
         totals: &'t mut Totals,
     ) -> Self {
         let slots = u64::from(validator.len_locals());
-        let facts = BodyFacts { locals: 0, frame_words: slots, operators: 0, calls: false };
-        Self { index, validator, totals, facts, slots, blocks: 0 }
+        let facts = BodyFacts {
+            locals: 0,
+            frame_words: slots,
+            operators: 0,
+            merged_values: 0,
+            calls: false,
+        };
+        Self { index, validator, totals, facts, slots, blocks: 0, merges: Merges::new() }
     }
 
     fn at(&self, offset: usize) -> Place {
@@ -110,8 +122,8 @@ impl<'t> BodyCheck<'t> {
 
     /// Refuses the vector operators by their prefix byte.
     ///
-    /// Whether wasmparser can decode them depends on a cargo feature that any crate of the workspace
-    /// may switch on, and the class of a refusal is part of a receipt.
+    /// Whether wasmparser can decode them depends on a cargo feature that any crate of the
+    /// workspace may switch on, and the class of a refusal is part of a receipt.
     fn refuse_vector_prefix(&self, operators: &OperatorsReader<'_>) -> Result<(), Rejection> {
         const VECTOR_PREFIX: u8 = 0xfd;
         match operators.get_binary_reader().read_u8() {
@@ -131,6 +143,7 @@ impl<'t> BodyCheck<'t> {
         }
         self.count(operator, place)?;
         self.validator.op(offset, operator).map_err(|error| self.invalid(&error))?;
+        self.merge(operator, place)?;
         // The function's own frame is one of the control stack.
         let nesting = u64::from(self.validator.control_stack_height()).saturating_sub(1);
         at_most("nested blocks", nesting, limits::NESTING_MAX, place)?;
@@ -142,13 +155,26 @@ impl<'t> BodyCheck<'t> {
         Ok(())
     }
 
+    fn merge(&mut self, operator: &Operator<'_>, place: Place) -> Result<(), Rejection> {
+        self.merges.operator(operator).map_err(|error| self.invalid(&error))?;
+        let values = self.merges.values;
+        at_most("local variables times branches", values, limits::MERGED_VALUES_MAX, place)?;
+        self.totals.merged_values += values - self.facts.merged_values;
+        self.facts.merged_values = values;
+        let (total, max) = (self.totals.merged_values, limits::MERGED_VALUES_TOTAL_MAX);
+        at_most("local variables times branches of all functions", total, max, place)
+    }
+
     fn count(&mut self, operator: &Operator<'_>, place: Place) -> Result<(), Rejection> {
         self.facts.operators += 1;
         at_most("operators", self.facts.operators, limits::OPERATORS_MAX, place)?;
         match operator {
             Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } => {
                 self.blocks += 1;
-                at_most("blocks, loops and ifs", self.blocks, limits::BLOCKS_MAX, place)
+                self.totals.blocks += 1;
+                at_most("blocks, loops and ifs", self.blocks, limits::BLOCKS_MAX, place)?;
+                let (total, max) = (self.totals.blocks, limits::BLOCKS_TOTAL_MAX);
+                at_most("blocks, loops and ifs of all functions", total, max, place)
             }
             Operator::BrTable { targets } => {
                 let count = u64::from(targets.len());

@@ -1,6 +1,21 @@
 //! What the engine keeps to know about an accepted module.
 
 use tos_host_api::HostFunction;
+use tos_host_api::limits::{CONSTRUCTOR_ENTRY, MIGRATE_ENTRY};
+
+/// Export of a prepared module: the gas left, a mutable `i64`. Set it before a call and read it
+/// after. Below zero: the call asked for more gas than there was.
+pub const GAS_EXPORT: &str = "tos:gas";
+/// Export of a prepared module: the words of stack left, a mutable `i32`. Set it before a call.
+/// Below zero: the call asked for more stack than there was. After a call that did not trap it is
+/// what it was before.
+pub const STACK_EXPORT: &str = "tos:stack";
+
+/// Export of a prepared module: a mutable global of the guest, so that the host can restore it.
+#[must_use]
+pub fn global_export(index: u32) -> String {
+    format!("tos:global:{index}")
+}
 
 /// Facts about an accepted module.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -22,6 +37,13 @@ pub struct ModuleInfo {
     pub table_elements: u64,
     /// Functions it defines.
     pub functions: u32,
+    /// Indices of its mutable globals: state, besides memory, that an instance carries from call to
+    /// call. The prepared module exports each under [`global_export`].
+    pub mutable_globals: Vec<u32>,
+    /// Content of its first custom section named [`DESCRIPTION_SECTION`], unread.
+    ///
+    /// [`DESCRIPTION_SECTION`]: super::DESCRIPTION_SECTION
+    pub description: Option<Vec<u8>>,
 }
 
 impl ModuleInfo {
@@ -30,5 +52,14 @@ impl ModuleInfo {
     #[must_use]
     pub fn has_entry(&self, name: &str) -> bool {
         self.entries.binary_search_by(|entry| entry.as_str().cmp(name)).is_ok()
+    }
+
+    /// Whether a prepared module exports this function.
+    pub(super) fn is_entry_point(&self, name: &str) -> bool {
+        match name {
+            CONSTRUCTOR_ENTRY => self.has_init,
+            MIGRATE_ENTRY => self.has_migrate,
+            _ => self.has_entry(name),
+        }
     }
 }

@@ -127,7 +127,8 @@ impl OperatorClass {
 pub(super) fn proposal(operator: &Operator<'_>) -> &'static str {
     macro_rules! name_proposals {
         ($(
-            @$proposal:ident $op:ident $({ $($arg:ident: $argty:ty),* })? => $visit:ident ($($ann:tt)*)
+            @$proposal:ident $op:ident $({ $($arg:ident: $argty:ty),* })? =>
+            $visit:ident ($($ann:tt)*)
         )*) => {
             match operator {
                 $(Operator::$op { .. } => stringify!($proposal),)*

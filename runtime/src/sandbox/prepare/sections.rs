@@ -9,15 +9,15 @@ use tos_host_api::limits::{
     MIGRATE_ENTRY, TABLE_ELEMENTS_MAX,
 };
 use wasmparser::{
-    Export, ExternalKind, FromReader, FuncType, Import, Imports, MemoryType, Payload, RefType,
-    SectionLimited, TableInit, TypeRef, ValType,
+    Export, ExternalKind, FromReader, FuncType, Global, Import, Imports, MemoryType, Payload,
+    RefType, SectionLimited, TableInit, TypeRef, ValType,
 };
 
 use super::bodies::{at_most, invalid};
 use super::info::ModuleInfo;
 use super::limits;
 use super::rejection::{Excerpt, Place, Reason, Rejection};
-use super::segments;
+use super::{DESCRIPTION_SECTION, segments};
 
 /// What the sections read so far have said.
 pub(super) struct Sections<'a> {
@@ -52,9 +52,7 @@ impl<'a> Sections<'a> {
             Payload::FunctionSection(section) => self.functions(section),
             Payload::TableSection(section) => self.tables(section),
             Payload::MemorySection(section) => self.memories(section),
-            Payload::GlobalSection(section) => {
-                count_at_most("globals", "global", section, limits::GLOBALS_MAX)
-            }
+            Payload::GlobalSection(section) => self.globals(section),
             Payload::ExportSection(section) => self.exports(section),
             Payload::StartSection { .. } => Err(Reason::Start.into()),
             Payload::ElementSection(section) => {
@@ -70,6 +68,10 @@ impl<'a> Sections<'a> {
                 Place::Section { name: "data count", offset: range.start },
             ),
             // Custom sections are not even parsed: a corrupt one cannot harm what never reads it.
+            Payload::CustomSection(section) if section.name() == DESCRIPTION_SECTION => {
+                self.info.description.get_or_insert_with(|| section.data().to_vec());
+                Ok(())
+            }
             _ => Ok(()),
         }
     }
@@ -192,6 +194,15 @@ impl<'a> Sections<'a> {
             self.info.memory_pages_min = memory.initial;
             self.info.memory_pages_max =
                 memory.maximum.unwrap_or(MEMORY_PAGES_MAX).min(MEMORY_PAGES_MAX);
+        }
+        Ok(())
+    }
+
+    fn globals(&mut self, section: &SectionLimited<'a, Global<'a>>) -> Result<(), Rejection> {
+        count_at_most("globals", "global", section, limits::GLOBALS_MAX)?;
+        for (index, item) in (0..).zip(items("global", section)) {
+            let (_, global) = item?;
+            self.info.mutable_globals.extend(global.ty.mutable.then_some(index));
         }
         Ok(())
     }

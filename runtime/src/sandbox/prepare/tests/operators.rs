@@ -9,7 +9,7 @@ use wasm_encoder::{
 };
 use wasmparser::{BinaryReader, Operator, OperatorsReader};
 
-use super::check;
+use super::super::check;
 use crate::types::ModuleFault;
 
 /// What follows an opcode in some encoding of it. A spare zero is one more `unreachable`.

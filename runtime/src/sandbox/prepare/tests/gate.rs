@@ -4,8 +4,8 @@
 use tos_host_api::HostFunction;
 use tos_host_api::limits::{CODE_LEN_MAX, ENTRY_LEN_MAX, MEMORY_PAGES_MAX, TABLE_ELEMENTS_MAX};
 
-use super::limits::*;
-use super::{ModuleInfo, Rejection, check};
+use super::super::limits::*;
+use super::super::{ModuleInfo, Rejection, check};
 use crate::types::ModuleFault;
 use ModuleFault as Fault;
 
@@ -331,6 +331,10 @@ fn m12_parameters_are_limited() {
 fn m13_bodies_are_limited() {
     limited(OPERATORS_MAX, "operators", |count| with_body(&"nop ".repeat(count - 1)));
     limited(BLOCKS_MAX, "blocks, loops and ifs", |count| with_body(&"(loop)".repeat(count)));
+    limited(BLOCKS_TOTAL_MAX, "blocks, loops and ifs of all functions", |count| {
+        let full = format!("(func {})", "(block)".repeat(1_000));
+        with(&format!("{} (func {})", full.repeat(count / 1_000), "(block)".repeat(count % 1_000)))
+    });
     limited(NESTING_MAX, "nested blocks", |count| {
         with_body(&format!("{}{}", "(block ".repeat(count), ")".repeat(count)))
     });
@@ -342,6 +346,39 @@ fn m13_bodies_are_limited() {
             "(drop (i32.const 0x7fffffff))".repeat(wide),
             "nop ".repeat(rest)
         ))
+    });
+}
+
+#[test]
+fn m13_values_carried_over_branches_are_limited() {
+    // Two ways lead to the end of each if; each carries the locals set inside and the gas counter.
+    let nested = |depth: usize, locals: usize| {
+        let sets: String =
+            (0..locals).map(|i| format!("(local.set {i} (i64.const {i}))")).collect();
+        let open = "(if (i32.const 1) (then ".repeat(depth);
+        format!("(func (local {}) {open} {sets} {})", "i64 ".repeat(locals), "))".repeat(depth))
+    };
+    let text = "local variables times branches in function";
+    accepted(&with(&nested(63, 64)));
+    refused(&with(&nested(64, 64)), Fault::Limit, text);
+    refused(&with(&nested(250, 200)), Fault::Limit, text);
+    // Branches out of one block instead of nesting.
+    let branches = |count: usize, locals: usize| {
+        let sets: String =
+            (0..locals).map(|i| format!("(local.set {i} (i64.const {i}))")).collect();
+        let branches = "(br_if 0 (i32.const 0))".repeat(count);
+        format!("(func (local {}) (block {sets} {branches}))", "i64 ".repeat(locals))
+    };
+    accepted(&with(&branches(1_023, 7)));
+    refused(&with(&branches(1_024, 7)), Fault::Limit, text);
+    // A local set in a loop is one value, however often it is set.
+    accepted(&with(&format!(
+        "(func (local i64) (loop {}))",
+        "(local.set 0 (i64.const 0))".repeat(5_000)
+    )));
+    let full = nested(63, 64);
+    limited(8, "local variables times branches of all functions", |count| {
+        with(&full.repeat(count))
     });
 }
 
@@ -434,7 +471,7 @@ fn m22_names_that_preparation_adds_are_reserved() {
 
 #[test]
 fn every_prefix_of_a_module_is_refused_without_a_panic() {
-    let code = wasm(include_str!("testdata/everything.wat"));
+    let code = wasm(include_str!("everything.wat"));
     accepted(&code);
     // What comes before the data section, the names and the description is whole by itself.
     let whole = (0..code.len()).filter(|&len| check(&code[..len]).is_ok()).count();
@@ -443,7 +480,7 @@ fn every_prefix_of_a_module_is_refused_without_a_panic() {
 
 #[test]
 fn flipped_bits_never_panic() {
-    let code = wasm(include_str!("testdata/everything.wat"));
+    let code = wasm(include_str!("everything.wat"));
     for at in 0..code.len() {
         for bit in 0..8 {
             let mut flipped = code.clone();

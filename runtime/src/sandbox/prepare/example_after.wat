@@ -1,0 +1,118 @@
+(module
+  (memory 1 64)
+  (global (mut i64) (i64.const 0))
+  (global (mut i32) (i32.const 0))
+  (export "run" (func 1))
+  (export "memory" (memory 0))
+  (export "tos:gas" (global 0))
+  (export "tos:stack" (global 1))
+
+  ;; Calls nothing, so it takes no words of stack.
+  (func (param i32) (result i32) (local i64 i32)
+    global.get 0        ;; fetch the counter
+    local.set 1
+    block
+      local.get 1       ;; entry 5, local.get 1, i32.const 1, i32.mul 2
+      i64.const 9
+      i64.sub
+      local.tee 1
+      i64.const 0
+      i64.lt_s
+      br_if 0
+      block (result i32)
+        local.get 0
+        i32.const 3
+        i32.mul
+      end
+      local.get 1       ;; store the counter
+      global.set 0
+      return
+    end
+    local.get 1         ;; out of gas: store what tells so
+    global.set 0
+    unreachable)
+
+  (func (local i32 i64 i32)
+    global.get 0
+    local.set 1
+    block
+      local.get 1       ;; entry 5, one local 1; nothing else belongs to this block
+      i64.const 6
+      i64.sub
+      local.tee 1
+      i64.const 0
+      i64.lt_s
+      br_if 0
+      global.get 1      ;; take words: 1 local, 2 operands, 8 for any call, 0 for 23 operators
+      i32.const 11
+      i32.sub
+      local.tee 2
+      global.set 1
+      local.get 2
+      i32.const 0
+      i32.lt_s
+      br_if 0
+      block
+        loop
+          local.get 1   ;; head 1, local.get 1, i32.const 1, i32.add 1, call 3, local.tee 1,
+          i64.const 11  ;; i32.const 1, i32.lt_u 1, br_if 1
+          i64.sub
+          local.tee 1
+          i64.const 0
+          i64.lt_s
+          br_if 2
+          local.get 0
+          i32.const 1
+          i32.add
+          local.get 1
+          global.set 0
+          call 0
+          global.get 0
+          local.set 1
+          local.tee 0
+          i32.const 100
+          i32.lt_u
+          br_if 0
+          local.get 1   ;; when the branch is not taken: local.get 1, i32.const 1, i32.lt_u 1, if 1
+          i64.const 4
+          i64.sub
+          local.tee 1
+          i64.const 0
+          i64.lt_s
+          br_if 2
+          local.get 0
+          i32.const 64
+          i32.lt_u
+          if
+            local.get 1 ;; return 1
+            i64.const 1
+            i64.sub
+            local.tee 1
+            i64.const 0
+            i64.lt_s
+            br_if 3
+            br 2
+          end
+          local.get 1   ;; when it did not return: i32.const 1, local.get 1, i32.store 2
+          i64.const 4
+          i64.sub
+          local.tee 1
+          i64.const 0
+          i64.lt_s
+          br_if 2
+          i32.const 0
+          local.get 0
+          i32.store
+        end
+      end
+      global.get 1      ;; give the words back
+      i32.const 11
+      i32.add
+      global.set 1
+      local.get 1
+      global.set 0
+      return
+    end
+    local.get 1         ;; out of gas or out of stack
+    global.set 0
+    unreachable))

@@ -1,0 +1,160 @@
+//! Runs prepared and plain modules on wasmtime, for the other tests.
+
+use std::fmt::Debug;
+use std::sync::LazyLock;
+
+use wasmtime::{Config, Engine, Instance, Linker, Module, OptLevel, RegallocAlgorithm, Store, Val};
+
+use super::super::{GAS_EXPORT, OperatorCosts, STACK_EXPORT, prepare};
+
+/// Plenty of either.
+pub(super) const GAS: i64 = 1 << 40;
+pub(super) const STACK: i32 = 16_384;
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ended {
+    Completed,
+    OutOfGas,
+    StackLimit,
+    Trap,
+}
+
+/// What a run left behind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Outcome {
+    pub(super) ended: Ended,
+    pub(super) gas_used: i64,
+    pub(super) stack_left: i32,
+    pub(super) memory: Vec<u8>,
+}
+
+impl Outcome {
+    /// The word at the start of memory: where test programs leave their result.
+    pub(super) fn word(&self) -> u32 {
+        u32::from_le_bytes([self.memory[0], self.memory[1], self.memory[2], self.memory[3]])
+    }
+}
+
+pub(super) fn config() -> Config {
+    let mut config = Config::new();
+    // More than the logical limit can use, on a thread that has it.
+    config.max_wasm_stack(NATIVE_STACK).async_stack_size(NATIVE_STACK);
+    config
+}
+
+const NATIVE_STACK: usize = 3 << 20;
+const THREAD_STACK: usize = 4 << 20;
+
+/// Two compilers that share little: whatever a prepared module does, it does it on both.
+static ENGINES: LazyLock<[Engine; 2]> = LazyLock::new(|| {
+    let mut plain = config();
+    plain.cranelift_opt_level(OptLevel::None);
+    plain.cranelift_regalloc_algorithm(RegallocAlgorithm::SinglePass);
+    let mut optimising = config();
+    optimising.cranelift_opt_level(OptLevel::Speed);
+    optimising.cranelift_regalloc_algorithm(RegallocAlgorithm::Backtracking);
+    [optimising, plain].map(|config| Engine::new(&config).expect("engine"))
+});
+
+pub(super) fn wasm(text: &str) -> Vec<u8> {
+    wat::parse_str(text).unwrap_or_else(|error| panic!("bad test module: {error}\n{text}"))
+}
+
+/// An instance with host functions that do nothing.
+pub(super) fn instantiate<T: 'static>(store: &mut Store<T>, module: &Module) -> Instance {
+    let mut linker = Linker::new(store.engine());
+    linker.define_unknown_imports_as_default_values(&mut *store, module).expect("links");
+    linker.instantiate(&mut *store, module).expect("instantiates")
+}
+
+/// A prepared module, compiled by each of the compilers.
+pub(super) struct Compiled([Module; 2]);
+
+/// Prepares and compiles a module.
+#[track_caller]
+pub(super) fn compile(code: &[u8], costs: &OperatorCosts) -> Compiled {
+    let prepared = prepare(code, costs).unwrap_or_else(|error| panic!("refused: {error}"));
+    let compile = |engine| Module::from_binary(engine, &prepared.module).expect("compiles");
+    Compiled(ENGINES.each_ref().map(compile))
+}
+
+impl Compiled {
+    /// Does something with a fresh instance from each compiler; the results have to be the same.
+    #[track_caller]
+    pub(super) fn on_each<T: PartialEq + Debug>(&self, act: impl Fn(&mut Machine) -> T) -> T {
+        let [optimised, plain] = self.0.each_ref().map(|module| act(&mut Machine::new(module)));
+        assert!(optimised == plain, "compilers disagree");
+        optimised
+    }
+}
+
+/// A prepared module, ready to run.
+pub(super) struct Machine {
+    pub(super) store: Store<()>,
+    pub(super) instance: Instance,
+}
+
+impl Machine {
+    fn new(module: &Module) -> Self {
+        let mut store = Store::new(module.engine(), ());
+        let instance = instantiate(&mut store, module);
+        Self { store, instance }
+    }
+
+    pub(super) fn set(&mut self, global: &str, value: Val) {
+        let global = self.instance.get_global(&mut self.store, global).expect("global");
+        global.set(&mut self.store, value).expect("mutable");
+    }
+
+    pub(super) fn gas(&mut self) -> i64 {
+        let global = self.instance.get_global(&mut self.store, GAS_EXPORT).expect("global");
+        global.get(&mut self.store).unwrap_i64()
+    }
+
+    pub(super) fn stack(&mut self) -> i32 {
+        let global = self.instance.get_global(&mut self.store, STACK_EXPORT).expect("global");
+        global.get(&mut self.store).unwrap_i32()
+    }
+
+    /// Calls an entry with so much gas and stack.
+    pub(super) fn run(&mut self, entry: &str, gas: i64, stack: i32) -> Outcome {
+        self.set(GAS_EXPORT, Val::I64(gas));
+        self.set(STACK_EXPORT, Val::I32(stack));
+        let function = self.instance.get_typed_func::<(), ()>(&mut self.store, entry);
+        let result = function.expect("entry").call(&mut self.store, ());
+        let (gas_left, stack_left) = (self.gas(), self.stack());
+        let ended = match (gas_left < 0, stack_left < 0, result.is_ok()) {
+            (false, false, true) => Ended::Completed,
+            (true, false, false) => Ended::OutOfGas,
+            (false, true, false) => Ended::StackLimit,
+            (false, false, false) => Ended::Trap,
+            other => panic!("cannot be: {other:?}"),
+        };
+        if ended == Ended::Trap {
+            let trap = result.expect_err("trapped").downcast::<wasmtime::Trap>().expect("a trap");
+            assert_ne!(trap, wasmtime::Trap::StackOverflow, "the native stack ended first");
+        }
+        let memory = self.instance.get_memory(&mut self.store, "memory").expect("memory");
+        let memory = memory.data(&self.store).to_vec();
+        Outcome { ended, gas_used: gas - gas_left, stack_left, memory }
+    }
+}
+
+/// Runs the entry `run` of a program with the default prices.
+#[track_caller]
+pub(super) fn run(text: &str) -> Outcome {
+    run_with(text, GAS, STACK)
+}
+
+#[track_caller]
+pub(super) fn run_with(text: &str, gas: i64, stack: i32) -> Outcome {
+    let compiled = compile(&wasm(text), &OperatorCosts::default());
+    compiled.on_each(|machine| machine.run("run", gas, stack))
+}
+
+/// Runs on a thread whose stack holds all that guests may use.
+pub(super) fn on_a_large_stack(act: impl FnOnce() + Send + 'static) {
+    let thread = std::thread::Builder::new().stack_size(THREAD_STACK).spawn(act);
+    thread.expect("spawns").join().expect("does not panic");
+}

@@ -1,0 +1,8 @@
+//! Tests of the gate and of metering. Programs run on wasmtime with nothing else of the engine.
+
+mod gate;
+mod generated;
+mod generator;
+mod machine;
+mod metering;
+mod operators;
