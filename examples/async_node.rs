@@ -70,7 +70,7 @@ async fn produce(
         let block = engine.verify_block(block).await?;
         let outcome = engine.execute_block(block).await?;
         for result in outcome.results() {
-            let receipt = result.as_ref().context("wallets send valid transactions")?;
+            let receipt = result.clone().context("wallets send valid transactions")?;
             anyhow::ensure!(receipt.status.is_success(), "{}", receipt.status);
         }
 

@@ -2,8 +2,7 @@
 //! prints the growth of resident memory per account. Linux only; prints so elsewhere.
 
 use tos_benches::{World, bench, chain};
-use tos_runtime::Amount;
-use tos_runtime::{ContractEngine, MemoryStorage};
+use tos_runtime::{Amount, ContractEngine, MemoryStorage};
 
 /// Accounts touched per step.
 const STEP: usize = 100_000;

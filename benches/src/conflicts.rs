@@ -1,7 +1,6 @@
 //! Payments of which a chosen share stands in one queue: the workload of the conflict benchmarks.
 
-use tos_runtime::Amount;
-use tos_runtime::Transaction;
+use tos_runtime::{Amount, Transaction};
 
 use crate::{Order, Rng, World};
 

@@ -213,3 +213,64 @@ fn progress_bar(options: &Options) -> ProgressBar {
     bar.enable_steady_tick(Duration::from_millis(200));
     bar
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(state: Option<PathBuf>) -> Options {
+        Options {
+            txs: 60,
+            blocks: 2,
+            contracts: 50,
+            conflicts: 30,
+            accounts: 100,
+            seed: 1,
+            threads: 2,
+            state,
+            json: true,
+        }
+    }
+
+    #[test]
+    fn a_small_job_prints_one_object_with_the_promised_fields() {
+        let finished = run(&options(None)).unwrap();
+        assert!(finished.success);
+        let json: serde_json::Value = serde_json::from_str(&finished.output).unwrap();
+        for field in [
+            "identical",
+            "blocks",
+            "txs",
+            "sequential_tps",
+            "parallel_tps",
+            "speedup",
+            "threads",
+            "batches",
+            "conflict_ratio",
+            "commit_ms",
+            "state_digest",
+            "statuses",
+        ] {
+            assert!(!json[field].is_null(), "{field}: {json}");
+        }
+        assert_eq!(json["identical"], true);
+        assert_eq!((&json["blocks"], &json["txs"]), (&2.into(), &120.into()));
+    }
+
+    #[test]
+    fn a_chain_is_continued_and_a_foreign_one_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = options(Some(folder.path().join("state.redb")));
+        let height = |options: &Options| {
+            let json: serde_json::Value =
+                serde_json::from_str(&run(options).unwrap().output).unwrap();
+            json["topoheight"].as_u64().unwrap()
+        };
+        let first = height(&options);
+        assert_eq!(height(&options), first + 2);
+
+        let foreign = Options { seed: 2, ..options };
+        let message = run(&foreign).map(|_| ()).unwrap_err().to_string();
+        assert!(message.contains("holds another chain"), "{message}");
+    }
+}

@@ -294,7 +294,9 @@ impl Simulation {
         change_set: ChangeSet,
     ) -> Self {
         let gas_used = output.result.as_ref().map_or(Gas::ZERO, |receipt| receipt.gas_used);
-        let access_list = access.to_list(tx);
+        // The list it was executed with: what the kind of transaction implies is not repeated, and the
+        // gas used is exactly the gas of declaring this list.
+        let access_list = tx.access.clone();
         let TxOutput { result, messages, .. } = output;
         Self { result, access, access_list, gas_used, change_set, messages }
     }

@@ -39,9 +39,11 @@ pub(super) fn link(linker: &mut Linker<HostState>) -> wasmtime::Result<()> {
      -> () {
         let text = message_text(call, message, message_len)?;
         let place = message_text(call, file, file_len)?;
+        // Guests written by hand have no file and line to offer.
+        let place = if place.is_empty() { place } else { format!(" ({place}:{line})") };
         let message = GuestMessage {
             contract: call.state().frame.contract,
-            text: format!("abort {abort_code}: {text} ({place}:{line})"),
+            text: format!("abort {abort_code}: {text}{place}"),
         };
         keep(call, message);
         Err(RevertReason::Contract(abort_code).into())
@@ -90,11 +92,15 @@ fn message_text(call: &mut HostCall<'_, '_>, pointer: u32, len: u32) -> Result<S
     call.charge_bytes(u64::from(len))?;
     let (memory, _) = call.memory();
     let bytes = memory.read(pointer, len)?;
-    let escape = |c: char| match c.is_control() {
-        true => c.escape_default().to_string(),
-        false => c.to_string(),
-    };
-    Ok(String::from_utf8_lossy(bytes).chars().map(escape).collect())
+    let mut text = String::new();
+    for c in String::from_utf8_lossy(bytes).chars() {
+        match c {
+            '\'' | '"' => text.push(c),
+            // Also what changes the direction of text or attaches to its neighbour.
+            _ => text.extend(c.escape_debug()),
+        }
+    }
+    Ok(text)
 }
 
 fn keep(call: &mut HostCall<'_, '_>, message: GuestMessage) {

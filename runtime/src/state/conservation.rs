@@ -30,8 +30,8 @@ pub(crate) fn check_conservation(change_set: &ChangeSet) -> Result<(), EngineErr
             match value {
                 Some(StateValue::Account(account)) => {
                     add(AssetId::NATIVE, account.native, after);
-                    for (asset, amount) in &account.assets {
-                        add(*asset, *amount, after);
+                    for (asset, amount) in account.assets.iter() {
+                        add(asset, amount, after);
                     }
                 }
                 Some(StateValue::Asset(record)) => {

@@ -3,7 +3,7 @@
 use std::fmt::{self, Write as _};
 
 use serde_json::{Value as Json, json};
-use tos_runtime::{Address, AssetId, Event, Receipt, View};
+use tos_runtime::{Address, AssetId, Event, ExecutionStatus, Receipt, View};
 
 use super::model::{Action, BlockFile, CallSpec, Party, TransferSpec, Value};
 use super::source::shown;
@@ -40,23 +40,13 @@ fn write_page(out: &mut String, executed: &Executed<'_>) -> fmt::Result {
         writeln!(out, "  {} = {}", names.call(call), view_result(view))?;
     }
     let block = &executed.block;
-    let burned =
-        if block.burned == 0 { String::new() } else { format!(", burned {}", block.burned) };
+    let batches = if block.batches == 1 { "batch" } else { "batches" };
     writeln!(
         out,
-        "\nblock {} on {}: {} in {}, {} waited for an earlier one; gas {}, fees {}{burned}",
-        block.topoheight,
-        count(block.threads, "thread"),
-        count(block.transactions, "transaction"),
-        if block.batches == 1 {
-            "1 batch".to_owned()
-        } else {
-            format!("{} batches", block.batches)
-        },
-        block.conflicting,
-        block.gas_used,
-        block.fees,
+        "\nblock {}: {} transactions in {} {batches}, {} waited for an earlier one",
+        block.topoheight, block.transactions, block.batches, block.conflicting,
     )?;
+    writeln!(out, "gas {}, fees {}, burned {}", block.gas_used, block.fees, block.burned)?;
     writeln!(out, "sequential and parallel execution are identical")?;
     writeln!(out, "state digest {}", block.state_digest)
 }
@@ -71,9 +61,10 @@ fn write_line(out: &mut String, names: &Names<'_>, idx: usize, line: &Line<'_>) 
     write!(out, "     {}", outcome::name(&line.result))?;
     match &line.result {
         Ok(receipt) => {
-            let status = &receipt.status;
-            if !status.is_success() {
-                write!(out, ": {}", names.name_addresses(&status.to_string()))?;
+            match &receipt.status {
+                ExecutionStatus::Success => {}
+                ExecutionStatus::Reverted(reason) => write!(out, ": {}", names.reason(reason))?,
+                ExecutionStatus::Halted(reason) => write!(out, ": {}", names.reason(reason))?,
             }
             writeln!(
                 out,
@@ -83,7 +74,7 @@ fn write_line(out: &mut String, names: &Names<'_>, idx: usize, line: &Line<'_>) 
             write_receipt(out, names, receipt)?;
         }
         Err(reason) => {
-            let reason = names.name_addresses(&reason.to_string());
+            let reason = names.reason(reason);
             let place = if line.in_block { "in the block, inert" } else { "kept out of the block" };
             writeln!(out, ": {reason}; {place}, nobody pays")?;
         }
@@ -107,7 +98,8 @@ fn write_receipt(out: &mut String, names: &Names<'_>, receipt: &Receipt) -> fmt:
     for event in &receipt.events {
         let topics: Vec<_> = event.topics.iter().map(|topic| readable(&topic.0)).collect();
         let contract = names.address(event.contract.into());
-        writeln!(out, "     event of {contract}: [{}] {}", topics.join(", "), hex(&event.data))?;
+        let data = names.data(&event.data);
+        writeln!(out, "     event of {contract}: [{}] {data}", topics.join(", "))?;
     }
     Ok(())
 }
@@ -170,7 +162,7 @@ fn json_line(names: &Names<'_>, idx: usize, line: &Line<'_>) -> Json {
         "access": line.transaction.access,
         "in_block": line.in_block,
         "outcome": outcome::name(&line.result),
-        "message": names.name_addresses(&outcome::sentence(&line.result)),
+        "message": names.reason(&outcome::sentence(&line.result)),
         "contract_says": line.messages,
         "expected": line.spec.expect,
         "as_expected": line.is_as_expected(),
@@ -221,9 +213,9 @@ impl Names<'_> {
         known.map_or_else(|| asset.to_string(), |(name, _)| name.clone())
     }
 
-    /// Replaces addresses and assets in a message of the engine by their names.
-    fn name_addresses(&self, message: &str) -> String {
-        let mut message = message.to_owned();
+    /// A message of the engine, with names instead of addresses and assets.
+    fn reason(&self, message: &impl fmt::Display) -> String {
+        let mut message = message.to_string();
         for (name, party) in owners(self.file()) {
             message = message.replace(&self.executed.chain.address(party).to_string(), name);
         }
@@ -231,6 +223,17 @@ impl Names<'_> {
             message = message.replace(&asset.to_string(), name);
         }
         message
+    }
+
+    /// Bytes in hexadecimal, in which addresses of the file show as names.
+    fn data(&self, data: &[u8]) -> String {
+        let mut digits = hex(data);
+        for (name, party) in owners(self.file()) {
+            let address = hex(&self.executed.chain.address(party).to_bytes());
+            let digits_of_address = address.trim_start_matches("0x");
+            digits = digits.replace(digits_of_address, &format!("<{name}>"));
+        }
+        digits
     }
 
     fn action(&self, action: &Action) -> String {
@@ -308,8 +311,4 @@ fn hex(data: &[u8]) -> String {
         let _ = write!(digits, "{byte:02x}");
     }
     digits
-}
-
-fn count(number: usize, noun: &str) -> String {
-    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }

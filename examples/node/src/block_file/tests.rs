@@ -203,3 +203,46 @@ fn what_is_declared_must_make_sense() {
         "accounts.al ice: expected a name of 1 to 32 letters, digits, '-' or '_'",
     );
 }
+
+/// The files a newcomer starts from state what becomes of each of their transactions.
+#[test]
+fn shipped_files_end_as_they_say() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../data");
+    for name in ["transfers", "token", "hot_receiver", "failures"] {
+        let path = folder.join(name).with_extension("json");
+        let text = super::run(&path, 2, false).unwrap();
+        assert!(text.success, "{}", text.output);
+        let json = super::run(&path, 2, true).unwrap();
+        let json: serde_json::Value = serde_json::from_str(&json.output).unwrap();
+        assert_eq!(json["identical"], true, "{name}");
+        assert_eq!(json["as_expected"], true, "{name}");
+    }
+}
+
+#[test]
+fn an_outcome_other_than_expected_fails_the_command() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("block.json");
+    let text = r#"{
+        "accounts": { "alice": { "native": 10000 }, "bob": {} },
+        "transactions": [
+            { "from": "alice", "transfer": { "to": "bob", "amount": 1 }, "expect": "halted" }
+        ]
+    }"#;
+    std::fs::write(&path, text).unwrap();
+    let finished = super::run(&path, 1, false).unwrap();
+    assert!(!finished.success);
+    assert!(finished.output.contains("NOT AS EXPECTED: the file expects halted"));
+}
+
+#[test]
+fn a_contract_that_cannot_be_deployed_is_a_fault_at_its_name() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../data");
+    let text = RIGHT.replace("token/token.wat", "floats.wat");
+    let source = Source::new("block.json", &text);
+    let file = parse::parse(&source, &folder).map_err(|fault| fault.message).unwrap();
+    let message = super::execute(&file, &source, 1).map(|_| ()).unwrap_err().to_string();
+    let expected = "block.json:8:5: contracts.token: this contract cannot be deployed: \
+                    reverted: module refused: feature not allowed";
+    assert_eq!(message.lines().next(), Some(expected));
+}

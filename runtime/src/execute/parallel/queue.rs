@@ -67,6 +67,9 @@ impl Queue {
     pub(super) fn next(&self, finished: usize, local: &mut Vec<TxIndex>) -> Option<TxIndex> {
         let mut shared = self.shared.lock();
         shared.finished += finished;
+        if self.stopped.load(Ordering::Relaxed) {
+            return None;
+        }
         if let Some(tx) = shared.ready.pop_front() {
             return Some(tx);
         }

@@ -230,7 +230,7 @@ fn bad_t10_as_many_assets_as_transfers_move_at_once() {
     chain.assert_fails(0, late, &insufficient(asset(255), 266, 265));
     assert!(chain.one(0, transfers(0)).status.is_success());
     let receiver = chain.engine.account(&account(9)).expect("it is read");
-    assert_eq!(receiver.assets.len(), 256);
+    assert_eq!(receiver.assets.iter().count(), 256);
     chain.assert_fails(0, transfers(0), &insufficient(asset(0), 10, 0));
 }
 

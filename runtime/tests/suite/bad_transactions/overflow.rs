@@ -10,8 +10,11 @@ use crate::support::{COUNTER, Call, Chain, Doctored, GOLD, Order, account, genes
 
 /// A chain of ten people in which person 1 holds all there can be of everything.
 fn rich(storage: Doctored) -> Chain {
-    let mut everything = Account { native: Amount(u64::MAX), ..Account::default() };
-    everything.assets.insert(GOLD, Amount(u64::MAX));
+    let everything = Account {
+        native: Amount(u64::MAX),
+        assets: [(GOLD, Amount(u64::MAX))].into_iter().collect(),
+        ..Account::default()
+    };
     let config = EngineConfig { max_parallel_threads: 4, ..EngineConfig::default() };
     let builder = ContractEngine::builder().config(config).genesis(genesis(10));
     Chain::build(builder.storage(storage.with_account(1, everything)))
