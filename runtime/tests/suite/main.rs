@@ -2,4 +2,5 @@
 #![allow(missing_docs, reason = "tests have sentences for names")]
 
 mod equivalence;
+mod laws;
 mod support;

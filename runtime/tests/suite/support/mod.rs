@@ -1,11 +1,17 @@
 //! What the tests share: people with keys, contracts from WAT, chains, fleets and random blocks.
 
 mod chain;
+mod claims;
+mod failing_storage;
 mod fleet;
 mod generator;
 mod rng;
 
-pub(crate) use chain::{Call, Chain, Order, fund, genesis};
+pub(crate) use chain::{Call, Chain, FUNDS, Order, fund, genesis};
+pub(crate) use claims::{
+    assert_conserved, assert_only_nonces_and_fees, codes, receipt, undeclared, values,
+};
+pub(crate) use failing_storage::{CommitFault, FailingStorage};
 pub(crate) use fleet::{Fleet, assert_same};
 pub(crate) use generator::{Ends, Generator};
 pub(crate) use rng::Rng;
