@@ -1,6 +1,8 @@
 //! The integration tests: one binary, a module per topic.
 #![allow(missing_docs, reason = "tests have sentences for names")]
 
+mod commit;
 mod equivalence;
+mod golden;
 mod laws;
 mod support;

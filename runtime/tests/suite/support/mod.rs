@@ -30,7 +30,13 @@ pub(crate) const TOKEN: &str = include_str!("../../../../contracts/token/token.w
 /// A guest of `tests/wat`.
 macro_rules! guest {
     ($name:literal) => {
-        $crate::support::wasm(include_str!(concat!("../../wat/", $name, ".wat")))
+        // Not relative: a relative path would be looked up beside the file that uses the macro.
+        $crate::support::wasm(include_str!(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/tests/wat/",
+            $name,
+            ".wat"
+        )))
     };
 }
 pub(crate) use guest;
