@@ -5,4 +5,5 @@ mod commit;
 mod equivalence;
 mod golden;
 mod laws;
+mod properties;
 mod support;
