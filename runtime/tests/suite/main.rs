@@ -5,5 +5,6 @@ mod commit;
 mod equivalence;
 mod golden;
 mod laws;
+mod lessons;
 mod properties;
 mod support;

@@ -226,7 +226,8 @@ impl ExecutionObserver for Deaf {
 
 #[test]
 fn law_05_a_panic_on_the_callers_own_thread_is_an_engine_error_too() {
-    // The sequential executor runs on the caller's thread, where a panic would unwind into the node.
+    // The sequential executor runs on the caller's thread, where a panic would unwind into the
+    // node.
     let genesis = genesis(10);
     let builder = ContractEngine::builder().genesis(genesis).config(threads(3)).observer(Deaf);
     let mut chain = Chain::build(builder);

@@ -1,8 +1,8 @@
 //! Law 10: guest input is hostile. Bytes nobody meant well are decoded, deployed and called; what
 //! comes out is a refusal or a receipt, never a panic and never an engine error.
 //!
-//! The module gate has its own tests beside it (`runtime/src/sandbox/prepare`); here the way through
-//! the whole engine is tried.
+//! The module gate has its own tests beside it (`runtime/src/sandbox/prepare`); here the way
+//! through the whole engine is tried.
 
 use tos_runtime::{
     ContractId, ExecutionStatus, HaltReason, RevertReason, Transaction, TransactionType,

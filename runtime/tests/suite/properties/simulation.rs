@@ -1,5 +1,5 @@
-//! What simulation says is what execution does, and the access list it returns is exact: with it the
-//! transaction ends as simulated, with anything less it is stopped.
+//! What simulation says is what execution does, and the access list it returns is exact: with it
+//! the transaction ends as simulated, with anything less it is stopped.
 
 use proptest::prelude::*;
 use tos_runtime::{

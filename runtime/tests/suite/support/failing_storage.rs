@@ -40,6 +40,7 @@ struct Plan {
     /// Commits until the fault; 0 is the next one.
     commit_fault: Option<(usize, CommitFault)>,
     hold_commits: bool,
+    damage_artifacts: bool,
     commits: Vec<TopoHeight>,
     artifacts_stored: usize,
 }
@@ -62,6 +63,11 @@ impl FailingStorage {
     /// The commit after `skip` more fails, once.
     pub(crate) fn fail_commit(&self, skip: usize, fault: CommitFault) {
         self.plan(|plan| plan.commit_fault = Some((skip, fault)));
+    }
+
+    /// Compiled modules come back with one bit changed from now on.
+    pub(crate) fn damage_artifacts(&self) {
+        self.plan(|plan| plan.damage_artifacts = true);
     }
 
     /// Commits stop before they write until [`FailingStorage::release_commits`].
@@ -137,7 +143,13 @@ impl Storage for FailingStorage {
     }
 
     fn artifact(&self, key: &Hash) -> Result<Option<Vec<u8>>, StorageError> {
-        self.shared.inner.artifact(key)
+        let mut artifact = self.shared.inner.artifact(key)?;
+        if self.plan(|plan| plan.damage_artifacts)
+            && let Some(byte) = artifact.as_mut().and_then(|artifact| artifact.last_mut())
+        {
+            *byte ^= 1;
+        }
+        Ok(artifact)
     }
 
     fn store_artifact(&self, key: &Hash, artifact: &[u8]) -> Result<(), StorageError> {
