@@ -3,10 +3,11 @@
 //! nothing here depends on how long anything takes.
 
 use tos_runtime::{
-    AsyncEngine, Block, BlockContext, BlockOutcome, EngineError, Hash, TopoHeight, UnverifiedBlock,
+    AsyncEngine, Block, BlockContext, BlockOutcome, ContractEngine, EngineConfig, EngineError,
+    Hash, TopoHeight, Transaction, UnverifiedBlock,
 };
 
-use crate::support::{Chain, CommitFault, FailingStorage, Order, account, codes};
+use crate::support::{Chain, CommitFault, FailingStorage, Order, account, codes, genesis};
 
 /// Runs a future to its end on this thread.
 fn block_on<T>(future: impl Future<Output = T>) -> T {
@@ -21,14 +22,24 @@ struct Async {
 
 impl Async {
     fn new() -> Self {
+        Self::with(EngineConfig::default())
+    }
+
+    fn with(config: EngineConfig) -> Self {
         let storage = FailingStorage::new();
-        let chain = Chain::on(storage.clone(), 3);
+        let builder = ContractEngine::builder().storage(storage.clone()).config(config);
+        let chain = Chain::build(builder.genesis(genesis(3)));
         let engine = AsyncEngine::new(chain.engine.clone()).expect("its threads start");
         Self { engine, storage }
     }
 
     /// The block of this height on this parent: person 1 pays person 8 as much as the height.
     async fn payment(&self, height: u64, parent: Hash) -> Block {
+        let transaction = Order::transfer(account(8), height).signed(1, height - 1);
+        self.block(height, parent, transaction).await
+    }
+
+    async fn block(&self, height: u64, parent: Hash, transaction: Transaction) -> Block {
         let context = BlockContext {
             topoheight: TopoHeight(height),
             stable_topoheight: TopoHeight(0),
@@ -36,7 +47,7 @@ impl Async {
             block_version: 1,
             parent,
         };
-        let transactions = vec![Order::transfer(account(8), height).signed(1, height - 1)];
+        let transactions = vec![transaction];
         let block = UnverifiedBlock { context, beneficiary: None, transactions };
         self.engine.verify_block(block).await.expect("it is well formed")
     }
@@ -176,5 +187,40 @@ fn rollback_waits_for_what_is_staged() {
         committed.await.expect("it was durable before it was undone");
         assert_eq!(chain.storage.commits(), [0, 1, 0]);
         assert_eq!((chain.engine.engine().tip().topoheight.0, chain.paid()), (0, 0));
+    });
+}
+
+#[test]
+fn what_is_not_durable_yet_is_not_evicted() {
+    // A cache of one entry is trimmed when the first block is durable. The second one is not: its
+    // values are nowhere but in memory, and the storage would answer with older ones.
+    block_on(async {
+        let config = EngineConfig { state_cache_entries: 1, ..EngineConfig::default() };
+        let chain = Async::with(config);
+        let first = chain.execute(1, chain.genesis()).await;
+        let parent = first.state_digest();
+        chain.storage.hold_commits();
+        let first = chain.engine.commit(first);
+        let second = chain.execute(2, parent).await;
+        let parent = second.state_digest();
+        let second = chain.engine.commit(second);
+        // Touches nobody whom the second block touched.
+        let tx = Order::transfer(account(9), 1).signed(2, 0);
+        let third = chain.block(3, parent, tx).await;
+        let third = chain.engine.execute_block(third).await.expect("it executes");
+        let parent = third.state_digest();
+        let third = chain.engine.commit(third);
+        let fourth = chain.block(4, parent, Order::transfer(account(9), 1).signed(2, 1)).await;
+        assert_eq!(chain.engine.engine().tip().topoheight.0, 3);
+        chain.storage.release_one_commit();
+        first.await.expect("it is durable");
+        assert_eq!(chain.storage.commits(), [0, 1]);
+        assert_eq!(chain.paid(), 3, "the second block's payment is in memory only");
+        chain.storage.release_commits();
+        second.await.expect("it is durable");
+        third.await.expect("it is durable");
+        let fourth = chain.engine.execute_block(fourth).await.expect("it executes");
+        chain.engine.commit(fourth).await.expect("it is durable");
+        assert_eq!(chain.paid(), 3);
     });
 }

@@ -39,7 +39,8 @@ struct Plan {
     failing_reads: BTreeSet<StateKey>,
     /// Commits until the fault; 0 is the next one.
     commit_fault: Option<(usize, CommitFault)>,
-    hold_commits: bool,
+    /// How many commits may still write; `None` is all of them.
+    commits_allowed: Option<usize>,
     damage_artifacts: bool,
     commits: Vec<TopoHeight>,
     artifacts_stored: usize,
@@ -72,11 +73,17 @@ impl FailingStorage {
 
     /// Commits stop before they write until [`FailingStorage::release_commits`].
     pub(crate) fn hold_commits(&self) {
-        self.plan(|plan| plan.hold_commits = true);
+        self.plan(|plan| plan.commits_allowed = Some(0));
     }
 
     pub(crate) fn release_commits(&self) {
-        self.plan(|plan| plan.hold_commits = false);
+        self.plan(|plan| plan.commits_allowed = None);
+        self.shared.released.notify_all();
+    }
+
+    /// Lets one of the held commits write.
+    pub(crate) fn release_one_commit(&self) {
+        self.plan(|plan| plan.commits_allowed = Some(1));
         self.shared.released.notify_all();
     }
 
@@ -117,8 +124,11 @@ impl Storage for FailingStorage {
 
     fn commit(&self, batch: &CommitBatch<'_>) -> Result<(), StorageError> {
         let mut plan = self.shared.plan.lock().expect("nobody panics while holding the plan");
-        while plan.hold_commits {
+        while plan.commits_allowed == Some(0) {
             plan = self.shared.released.wait(plan).expect("nobody panics while holding the plan");
+        }
+        if let Some(allowed) = &mut plan.commits_allowed {
+            *allowed -= 1;
         }
         let fault = match &mut plan.commit_fault {
             Some((0, fault)) => Some(*fault),
