@@ -19,8 +19,10 @@ pub(super) fn link(linker: &mut Linker<HostState>) -> wasmtime::Result<()> {
         let (memory, _) = call.memory();
         let (to, asset) = (memory.address(to)?, memory.asset(asset)?);
         // Before anything else, so that which accounts a call touches does not depend on balances.
-        let function = call.function;
-        call.state().journal.check_access(&to, AccessMode::Credit, function)?;
+        let (own, function) = (call.own_address(), call.function);
+        let journal = &mut call.state().journal;
+        journal.check_access(&own, AccessMode::Write, function)?;
+        journal.check_access(&to, AccessMode::Credit, function)?;
         if let Some(status) = take(call, &asset, amount)? {
             return Ok(code(status));
         }

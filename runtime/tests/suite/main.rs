@@ -4,5 +4,10 @@
 
 mod bad_blocks;
 mod bad_transactions;
+mod commit;
 mod equivalence;
+mod golden;
+mod laws;
+mod lessons;
+mod properties;
 mod support;

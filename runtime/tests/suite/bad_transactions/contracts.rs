@@ -258,8 +258,10 @@ fn bad_t22_what_a_guest_says_reaches_the_operator_escaped() {
         simulation.messages.into_iter().map(|message| message.text).collect::<Vec<_>>()
     };
     assert_eq!(said(b"plain \xc3\xa9"), ["plain \u{e9}"]);
-    assert_eq!(said(b"a\0\x1b[2J\r\n\x7f"), [r"a\u{0}\u{1b}[2J\r\n\u{7f}"]);
+    assert_eq!(said(b"a\0\x1b[2J\r\n\x7f"), [r"a\0\u{1b}[2J\r\n\u{7f}"]);
     assert_eq!(said(b"\xff\xc2"), ["\u{fffd}\u{fffd}"]);
+    // Text that would be read backwards.
+    assert_eq!(said("\u{202e}ohce".as_bytes()), [r"\u{202e}ohce"]);
     assert!(said(ODD).iter().all(|text| !text.chars().any(char::is_control)));
     let limit = tos_runtime::limits::MESSAGE_LEN_MAX;
     for (len, kept) in [(limit, limit), (limit + 1, limit), (60_000, limit)] {
