@@ -32,7 +32,7 @@ async fn main() -> anyhow::Result<()> {
         tokio::spawn(async move {
             for _ in 0..PAYMENTS {
                 // The queue is bounded: when blocks are slower than wallets, wallets wait.
-                if wallet.send(payer.pay(&shop, 3)).await.is_err() {
+                if wallet.send(payer.pay(shop.address(), 3)).await.is_err() {
                     break;
                 }
             }

@@ -67,7 +67,7 @@ fn main() -> anyhow::Result<()> {
 
     let engine = open()?;
     for _ in 0..3 {
-        let block = block_on_tip(&engine, vec![alice.pay(&bob, 1)])?;
+        let block = block_on_tip(&engine, vec![alice.pay(bob.address(), 1)])?;
         engine.commit(engine.execute_block(&block)?)?;
     }
     let durable = engine.tip();
@@ -75,7 +75,7 @@ fn main() -> anyhow::Result<()> {
 
     // The disk fills up in the middle of a node's life.
     storage.0.disk_is_full.store(true, Ordering::Relaxed);
-    let block = block_on_tip(&engine, vec![alice.pay(&bob, 1)])?;
+    let block = block_on_tip(&engine, vec![alice.pay(bob.address(), 1)])?;
     let outcome = engine.execute_block(&block)?;
     let failed = engine.commit(outcome).expect_err("the disk is full");
     println!("commit: {failed}");

@@ -20,11 +20,11 @@ fn main() -> anyhow::Result<()> {
     let commit = |block: Block| engine.commit(engine.execute_block(&block)?);
 
     // The node has agreed with the others on block 1: it is stable.
-    commit(stable_block(&engine, vec![alice.pay(&bob, 10)])?)?;
+    commit(stable_block(&engine, vec![alice.pay(bob.address(), 10)])?)?;
     let agreed = engine.tip();
     let alice_then = alice.clone();
     for _ in 2..=4 {
-        commit(block_on_tip(&engine, vec![alice.pay(&bob, 10)])?)?;
+        commit(block_on_tip(&engine, vec![alice.pay(bob.address(), 10)])?)?;
     }
     assert_eq!(native(&bob)?, Amount(40));
     println!("height {}, bob has {}", engine.tip().topoheight, native(&bob)?);
@@ -37,7 +37,7 @@ fn main() -> anyhow::Result<()> {
 
     // Alice's nonces went back too, so what she signed for the other branch works here as well.
     let mut alice = alice_then;
-    commit(block_on_tip(&engine, vec![alice.pay(&carol, 500)])?)?;
+    commit(block_on_tip(&engine, vec![alice.pay(carol.address(), 500)])?)?;
     assert_eq!(native(&carol)?, Amount(500));
 
     // Below the stable height nothing is undone.

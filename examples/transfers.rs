@@ -15,9 +15,13 @@ fn main() -> anyhow::Result<()> {
 
     // Bob pays Carol before and after Alice pays Bob. Carol has no account yet; the first payment
     // makes one.
-    let replay = bob.pay(&carol, 100);
-    let transactions =
-        vec![replay.clone(), alice.pay(&bob, 1_000), bob.pay(&carol, 50), alice.pay(&alice, 7)];
+    let replay = bob.pay(carol.address(), 100);
+    let transactions = vec![
+        replay.clone(),
+        alice.pay(bob.address(), 1_000),
+        bob.pay(carol.address(), 50),
+        alice.pay(alice.address(), 7),
+    ];
     let block = block_on_tip(&engine, transactions)?;
 
     let outcome = engine.execute_block(&block)?;

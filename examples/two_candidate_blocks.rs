@@ -15,8 +15,8 @@ fn main() -> anyhow::Result<()> {
     let parent = engine.tip();
 
     // Alice signs two different transactions with one nonce; each block has another one.
-    let to_bob = block_on_tip(&engine, vec![alice.clone().pay(&bob, 100)])?;
-    let to_carol = block_on_tip(&engine, vec![alice.clone().pay(&carol, 100)])?;
+    let to_bob = block_on_tip(&engine, vec![alice.clone().pay(bob.address(), 100)])?;
+    let to_carol = block_on_tip(&engine, vec![alice.clone().pay(carol.address(), 100)])?;
 
     let first = engine.execute_block(&to_bob)?;
     let second = engine.execute_block(&to_carol)?;

@@ -63,9 +63,8 @@ impl Person {
     }
 
     /// A payment in the native asset.
-    pub fn pay(&mut self, to: &Self, amount: u64) -> Transaction {
-        let transfer =
-            Transfer { destination: to.address(), asset: AssetId::NATIVE, amount: Amount(amount) };
+    pub fn pay(&mut self, to: Address, amount: u64) -> Transaction {
+        let transfer = Transfer { destination: to, asset: AssetId::NATIVE, amount: Amount(amount) };
         let mut draft = self.draft(TransactionType::Transfers(vec![transfer]));
         // A transfer's gas is known beforehand, so nothing needs to be reserved on top.
         draft.gas_limit = Gas(6_000);

@@ -18,8 +18,8 @@ pub(crate) fn gains(outcome: &BlockOutcome) -> BTreeMap<AssetId, i128> {
             match (&change.key, value) {
                 (StateKey::Account(_), Some(StateValue::Account(account))) => {
                     *gains.entry(AssetId::NATIVE).or_default() += sign * amount(account.native.0);
-                    for (asset, balance) in &account.assets {
-                        *gains.entry(*asset).or_default() += sign * amount(balance.0);
+                    for (asset, balance) in account.assets.iter() {
+                        *gains.entry(asset).or_default() += sign * amount(balance.0);
                     }
                 }
                 (StateKey::Asset(asset), Some(StateValue::Asset(record))) => {
