@@ -80,7 +80,7 @@ impl Fleet {
         let block = UnverifiedBlock {
             context: self.reference.next_context(1_000 * height),
             // Every third block burns its fees.
-            beneficiary: (height % 3 != 0).then(|| account(height % 5)),
+            beneficiary: (!height.is_multiple_of(3)).then(|| account(height % 5)),
             transactions,
         };
         let block = self.reference.verify_block(block).expect("the block is well formed");
