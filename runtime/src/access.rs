@@ -50,8 +50,9 @@ impl AccessSet {
         canonicalize(&mut self.entries);
     }
 
-    /// What `tx` has to declare so that its set is this one: everything but its own account, which
-    /// needs no mention. Empty for kinds that derive their set.
+    /// What `tx` has to declare so that its set is this one: everything that does not follow from
+    /// its kind anyway, because each entry of a list is paid for. Empty for kinds that derive their
+    /// whole set.
     #[must_use]
     pub fn to_list(&self, tx: &UnsignedTransaction) -> AccessList {
         match tx.data {
@@ -59,8 +60,12 @@ impl AccessSet {
             TransactionType::DeployContract { .. }
             | TransactionType::InvokeContract { .. }
             | TransactionType::UpgradeContract { .. } => {
-                let source = Address::Key(tx.source);
-                self.entries.iter().filter(|entry| entry.account != source).copied().collect()
+                let mut derived = Vec::new();
+                derive(tx, &mut derived);
+                let derived = Self::new(derived);
+                let needed =
+                    |entry: &&AccessEntry| derived.mode(&entry.account) != Some(entry.mode);
+                self.entries.iter().filter(needed).copied().collect()
             }
         }
     }
@@ -70,6 +75,12 @@ impl AccessSet {
 pub(crate) fn collect(tx: &UnsignedTransaction, entries: &mut Vec<AccessEntry>) {
     entries.clear();
     entries.extend_from_slice(&tx.access);
+    derive(tx, entries);
+    canonicalize(entries);
+}
+
+/// Adds what follows from the kind of a transaction, declared or not.
+fn derive(tx: &UnsignedTransaction, entries: &mut Vec<AccessEntry>) {
     entries.push(AccessEntry::new(tx.source, AccessMode::Write));
     match &tx.data {
         TransactionType::Transfers(transfers) => entries
@@ -90,7 +101,6 @@ pub(crate) fn collect(tx: &UnsignedTransaction, entries: &mut Vec<AccessEntry>) 
             entries.push(AccessEntry::new(*contract, AccessMode::Write));
         }
     }
-    canonicalize(entries);
 }
 
 /// Sorts by account and joins the modes of entries with the same account. The source's own entry

@@ -5,6 +5,7 @@ use tos_host_api::{ChainId, Gas, Hash, limits};
 
 use crate::error::OpenError;
 use crate::gas::CostTable;
+use crate::sandbox::prepare;
 
 /// Local choices of one node. None of them can change a result.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,9 +19,6 @@ pub struct EngineConfig {
     pub module_cache_bytes: usize,
     /// Accounts and slots kept in memory between blocks; beyond it the longest unused ones go.
     pub state_cache_entries: usize,
-    /// Delays every transaction by a pseudo-random time derived from this seed: a test of the
-    /// schedule, since no delay may change a result.
-    pub inject_delays: Option<u64>,
 }
 
 impl EngineConfig {
@@ -49,7 +47,6 @@ impl Default for EngineConfig {
             enable_parallel_execution: true,
             module_cache_bytes: 256 << 20,
             state_cache_entries: 4_000_000,
-            inject_delays: None,
         }
     }
 }
@@ -123,6 +120,10 @@ impl ProtocolParams {
             limits::MEMORY_PAGES_MAX,
             limits::TABLE_ELEMENTS_MAX,
         ] {
+            hasher.update(&limit.to_le_bytes());
+        }
+        for (name, limit) in prepare::limits::ALL {
+            hasher.update(name.as_bytes());
             hasher.update(&limit.to_le_bytes());
         }
         Hash(*hasher.finalize().as_bytes())

@@ -22,7 +22,8 @@ use crate::types::Block;
 
 pub(crate) use merge::merge;
 pub(crate) use prefetch::{callable, load_accounts, load_modules};
-pub(crate) use resolve::{check_block, resolve};
+pub(crate) use resolve::check_count;
+use resolve::{check_block, resolve};
 
 /// What every execution on one chain shares.
 pub(crate) struct Pipeline {

@@ -9,7 +9,7 @@ use tos_host_api::{Gas, Hash, limits};
 use crate::access;
 use crate::config::ProtocolParams;
 use crate::error::{InvalidTransaction, TransactionPart};
-use crate::types::{Deposit, Transaction, TransactionType, UnsignedTransaction};
+use crate::types::{Deposit, SIGNING_DOMAIN, Transaction, TransactionType, UnsignedTransaction};
 
 /// Signatures verified together. Larger batches gain little and cost more when one is bad.
 pub(crate) const SIGNATURE_BATCH: usize = 64;
@@ -51,7 +51,9 @@ impl VerifiedTransaction {
         let intrinsic_gas = check_shape(&transaction, params)?;
         let message = transaction.signed_bytes();
         let id = Hash(*blake3::hash(&message).as_bytes());
-        let size = (message.len() + transaction.signature.0.len()) as u64;
+        // The domain is signed but never sent.
+        let encoded = message.len() - SIGNING_DOMAIN.len() + transaction.signature.0.len();
+        let size = encoded as u64;
         let verified = Self { transaction, id, size, intrinsic_gas, params: params_id };
         Ok(Checked { verified, message })
     }

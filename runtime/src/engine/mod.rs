@@ -17,7 +17,7 @@ pub use query::{Simulation, View};
 use crate::config::{EngineConfig, ProtocolParams};
 use crate::error::{EngineError, InvalidBlock, InvalidTransaction};
 use crate::outcome::BlockOutcome;
-use crate::pipeline::{Mode, Pipeline};
+use crate::pipeline::{Mode, Pipeline, check_count};
 use crate::storage::BlockRecord;
 use crate::types::{Block, BlockContext, Transaction, UnverifiedBlock};
 use crate::verify::{SIGNATURE_BATCH, VerifiedTransaction, verify_batch};
@@ -139,9 +139,12 @@ impl ContractEngine {
     /// Verifies all transactions of a block on the worker threads, signatures in batches.
     ///
     /// # Errors
-    /// [`InvalidBlock::Transaction`] with the first transaction that is not valid.
+    /// [`InvalidBlock::TooManyTransactions`], or [`InvalidBlock::Transaction`] with the first
+    /// transaction that is not valid.
     pub fn verify_block(&self, block: UnverifiedBlock) -> Result<Block, EngineError> {
         let UnverifiedBlock { context, beneficiary, mut transactions } = block;
+        // Before the expensive part; everything else is checked when the block is executed.
+        check_count(transactions.len(), self.params())?;
         let mut parts = Vec::with_capacity(transactions.len().div_ceil(SIGNATURE_BATCH));
         while transactions.len() > SIGNATURE_BATCH {
             let rest = transactions.split_off(transactions.len() - SIGNATURE_BATCH);

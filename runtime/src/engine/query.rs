@@ -222,7 +222,8 @@ impl ContractEngine {
                 messages: Vec::new(),
             });
         }
-        // Nobody calls: the zero key is no account that could have signed.
+        // Nobody calls. The zero key is a key of small order: under ZIP-215 anybody can sign for it,
+        // so being it proves nothing, and a view changes nothing.
         let nobody = Address::Key(PublicKey::default());
         let gas = self.params().transaction_gas_limit;
         let block = Arc::new(next_block(&tip));

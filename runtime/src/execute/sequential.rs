@@ -1,11 +1,12 @@
 //! The reference: one transaction after the other in block order, on the caller's thread. Knows no
 //! schedule and no threads; the parallel executor is judged by equality with this one.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use tos_host_api::TxIndex;
 
-use super::{BlockEnv, Executed, Executor, TxRef};
+use super::{BlockEnv, Executed, Executor, TxOutput, TxRef, panic_message};
 use crate::error::EngineError;
 use crate::metrics::{Stopwatch, WorkerTimes};
 use crate::schedule::AccessTable;
@@ -15,7 +16,7 @@ use crate::verify::VerifiedTransaction;
 /// Executes a block in order.
 ///
 /// # Errors
-/// The engine failed; the overlay is to be dropped.
+/// The engine failed or something panicked; the overlay is to be dropped.
 pub(crate) fn execute_in_sequence(
     env: &Arc<BlockEnv>,
     overlay: &Arc<Overlay>,
@@ -26,9 +27,33 @@ pub(crate) fn execute_in_sequence(
     let mut executor = Executor::new(Arc::clone(env), Journal::new(Arc::clone(overlay)));
     let mut outputs = Vec::with_capacity(transactions.len());
     for (index, tx) in (0..).zip(transactions) {
-        outputs.push(execute_one(&mut executor, tx, index, table, index)?);
+        // This thread is the node's own: a panic becomes an error here as it does on a worker.
+        let work = AssertUnwindSafe(|| execute_watched(&mut executor, tx, index, table));
+        let output = catch_unwind(work).unwrap_or_else(|payload| {
+            let message = panic_message(&*payload);
+            Err(EngineError::WorkerPanicked { tx: Some(index), message })
+        })?;
+        outputs.push(output);
     }
     Ok(Executed { outputs, workers: WorkerTimes { busy: vec![time.lap()] } })
+}
+
+/// Executes a transaction as worker 0 and tells the observer.
+fn execute_watched(
+    executor: &mut Executor,
+    tx: &VerifiedTransaction,
+    index: TxIndex,
+    table: &AccessTable,
+) -> Result<TxOutput, EngineError> {
+    let observer = executor.env.observer.clone();
+    if let Some(observer) = &observer {
+        observer.transaction_started(0, index);
+    }
+    let output = execute_one(executor, tx, index, table, index)?;
+    if let Some(observer) = &observer {
+        observer.transaction_finished(0, index);
+    }
+    Ok(output)
 }
 
 /// Executes a transaction and publishes what it changed. `batch` must grow from one transaction to
@@ -39,7 +64,7 @@ pub(super) fn execute_one(
     index: TxIndex,
     table: &AccessTable,
     batch: u32,
-) -> Result<super::TxOutput, EngineError> {
+) -> Result<TxOutput, EngineError> {
     let reference = TxRef { tx, id: tx.id(), intrinsic_gas: tx.intrinsic_gas(), index };
     let output = executor.execute_transaction(reference, table.of(index as usize))?;
     if output.result.is_ok() {

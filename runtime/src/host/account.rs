@@ -1,6 +1,6 @@
 //! Balances, and the contract's own money.
 
-use tos_host_api::{Amount, AssetId, Status};
+use tos_host_api::{AccessMode, Amount, AssetId, Status};
 use wasmtime::Linker;
 
 use super::{HostCall, code, host_function};
@@ -18,10 +18,14 @@ pub(super) fn link(linker: &mut Linker<HostState>) -> wasmtime::Result<()> {
     host_function!(linker, Transfer, |call, to: u32, asset: u32, amount: u64| -> i32 {
         let (memory, _) = call.memory();
         let (to, asset) = (memory.address(to)?, memory.asset(asset)?);
+        // Before anything else, so that which accounts a call touches does not depend on balances.
+        let (own, function) = (call.own_address(), call.function);
+        let journal = &mut call.state().journal;
+        journal.check_access(&own, AccessMode::Write, function)?;
+        journal.check_access(&to, AccessMode::Credit, function)?;
         if let Some(status) = take(call, &asset, amount)? {
             return Ok(code(status));
         }
-        let function = call.function;
         call.state().journal.credit(&to, &asset, amount, function)?;
         Ok(code(Status::Ok))
     });

@@ -92,11 +92,15 @@ fn message_text(call: &mut HostCall<'_, '_>, pointer: u32, len: u32) -> Result<S
     call.charge_bytes(u64::from(len))?;
     let (memory, _) = call.memory();
     let bytes = memory.read(pointer, len)?;
-    let escape = |c: char| match c.is_control() {
-        true => c.escape_default().to_string(),
-        false => c.to_string(),
-    };
-    Ok(String::from_utf8_lossy(bytes).chars().map(escape).collect())
+    let mut text = String::new();
+    for c in String::from_utf8_lossy(bytes).chars() {
+        match c {
+            '\'' | '"' => text.push(c),
+            // Also what changes the direction of text or attaches to its neighbour.
+            _ => text.extend(c.escape_debug()),
+        }
+    }
+    Ok(text)
 }
 
 fn keep(call: &mut HostCall<'_, '_>, message: GuestMessage) {

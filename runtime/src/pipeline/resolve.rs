@@ -22,10 +22,7 @@ pub(crate) struct Resolved {
 /// The first fault found; nothing has run.
 pub(crate) fn check_block(block: &Block, params: &ProtocolParams) -> Result<(), InvalidBlock> {
     let txs = block.transactions();
-    let (limit, found) = (u64::from(params.block_transactions_max), txs.len() as u64);
-    if found > limit {
-        return Err(InvalidBlock::TooManyTransactions { limit, found });
-    }
+    check_count(txs.len(), params)?;
     let params_id = params.id();
     let (mut bytes, mut gas) = (0_u64, 0_u128);
     let mut ids = HashMap::<Hash, TxIndex, foldhash::fast::RandomState>::default();
@@ -46,6 +43,18 @@ pub(crate) fn check_block(block: &Block, params: &ProtocolParams) -> Result<(), 
     }
     if gas > u128::from(params.block_gas_limit.0) {
         return Err(InvalidBlock::TooMuchGas { limit: params.block_gas_limit, found: gas });
+    }
+    Ok(())
+}
+
+/// Checks how many transactions a block has.
+///
+/// # Errors
+/// [`InvalidBlock::TooManyTransactions`].
+pub(crate) fn check_count(txs: usize, params: &ProtocolParams) -> Result<(), InvalidBlock> {
+    let (limit, found) = (u64::from(params.block_transactions_max), txs as u64);
+    if found > limit {
+        return Err(InvalidBlock::TooManyTransactions { limit, found });
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Records of accounts, contracts and assets as they are stored.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use serde::{Deserialize, Serialize};
@@ -8,8 +8,7 @@ use tos_host_api::{Address, Amount, AssetId, Hash, Nonce};
 
 /// An account: how many transactions it has sent and what it holds.
 ///
-/// Invariant: `assets` holds neither the native asset nor zero amounts, so that equal accounts have
-/// equal encodings. An account equal to the default does not exist.
+/// An account equal to the default does not exist.
 #[derive(
     Debug, Clone, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize, Serialize, Deserialize,
 )]
@@ -19,28 +18,74 @@ pub struct Account {
     /// Native balance.
     pub native: Amount,
     /// Balances of other assets.
-    pub assets: BTreeMap<AssetId, Amount>,
+    pub assets: AssetBalances,
+}
+
+/// Balances of assets other than the native one.
+///
+/// Invariant: ascending by asset, no asset twice, neither the native asset nor zero amounts; so
+/// equal balances have equal encodings. Clones share their entries, because accounts are copied
+/// far more often than their rarer assets change.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AssetBalances {
+    entries: Option<Arc<[(AssetId, Amount)]>>,
+}
+
+impl AssetBalances {
+    /// The balances, ascending by asset.
+    pub fn iter(&self) -> impl Iterator<Item = (AssetId, Amount)> {
+        self.entries().iter().copied()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_none()
+    }
+
+    fn entries(&self) -> &[(AssetId, Amount)] {
+        self.entries.as_deref().unwrap_or_default()
+    }
+
+    fn get(&self, asset: &AssetId) -> Option<Amount> {
+        let idx = self.entries().binary_search_by(|(known, _)| known.cmp(asset)).ok()?;
+        self.entries().get(idx).map(|(_, amount)| *amount)
+    }
+
+    fn set(&mut self, asset: AssetId, amount: Amount) {
+        let mut entries = self.entries().to_vec();
+        match entries.binary_search_by(|(known, _)| known.cmp(&asset)) {
+            Ok(idx) if amount == Amount::ZERO => drop(entries.remove(idx)),
+            Ok(idx) => entries[idx].1 = amount,
+            Err(_) if amount == Amount::ZERO => {}
+            Err(idx) => entries.insert(idx, (asset, amount)),
+        }
+        self.entries = if entries.is_empty() { None } else { Some(entries.into()) };
+    }
+
+    /// Balances from stored entries, if they keep the invariant.
+    fn from_entries(entries: Vec<(AssetId, Amount)>) -> Option<Self> {
+        let ascending = entries.windows(2).all(|pair| pair[0].0 < pair[1].0);
+        let proper =
+            |(asset, amount): &(AssetId, Amount)| !asset.is_native() && *amount != Amount::ZERO;
+        (ascending && entries.iter().all(proper))
+            .then(|| Self { entries: if entries.is_empty() { None } else { Some(entries.into()) } })
+    }
 }
 
 impl Account {
     /// The balance of an asset; zero where there is none.
     #[must_use]
     pub fn balance(&self, asset: &AssetId) -> Amount {
-        if asset.is_native() {
-            self.native
-        } else {
-            self.assets.get(asset).copied().unwrap_or(Amount::ZERO)
-        }
+        if asset.is_native() { self.native } else { self.assets.get(asset).unwrap_or(Amount::ZERO) }
     }
 
     /// Sets the balance of an asset, keeping the invariant.
     pub(crate) fn set_balance(&mut self, asset: AssetId, amount: Amount) {
         if asset.is_native() {
             self.native = amount;
-        } else if amount == Amount::ZERO {
-            self.assets.remove(&asset);
         } else {
-            self.assets.insert(asset, amount);
+            self.assets.set(asset, amount);
         }
     }
 
@@ -69,4 +114,58 @@ pub struct AssetRecord {
     pub supply: Amount,
     /// Units destroyed since.
     pub burned: Amount,
+}
+
+/// Zero amounts and the native asset are left out; of several amounts of one asset the last counts.
+impl FromIterator<(AssetId, Amount)> for AssetBalances {
+    fn from_iter<I: IntoIterator<Item = (AssetId, Amount)>>(amounts: I) -> Self {
+        let mut balances = Self::default();
+        for (asset, amount) in amounts {
+            if !asset.is_native() {
+                balances.set(asset, amount);
+            }
+        }
+        balances
+    }
+}
+
+/// Encoded as the list of entries.
+mod encoding {
+    use std::io::{Error, ErrorKind, Read, Result, Write};
+
+    use super::{Amount, AssetBalances, AssetId, BorshDeserialize, BorshSerialize};
+
+    impl BorshSerialize for AssetBalances {
+        fn serialize<W: Write>(&self, writer: &mut W) -> Result<()> {
+            self.entries().serialize(writer)
+        }
+    }
+
+    impl BorshDeserialize for AssetBalances {
+        fn deserialize_reader<R: Read>(reader: &mut R) -> Result<Self> {
+            let entries = Vec::<(AssetId, Amount)>::deserialize_reader(reader)?;
+            let wrong = || Error::new(ErrorKind::InvalidData, "asset balances out of order");
+            Self::from_entries(entries).ok_or_else(wrong)
+        }
+    }
+
+    impl serde::Serialize for AssetBalances {
+        fn serialize<S: serde::Serializer>(
+            &self,
+            serializer: S,
+        ) -> std::result::Result<S::Ok, S::Error> {
+            serializer.collect_map(self.iter())
+        }
+    }
+
+    impl<'de> serde::Deserialize<'de> for AssetBalances {
+        fn deserialize<D: serde::Deserializer<'de>>(
+            deserializer: D,
+        ) -> std::result::Result<Self, D::Error> {
+            type Entries = std::collections::BTreeMap<AssetId, Amount>;
+            let entries = <Entries as serde::Deserialize>::deserialize(deserializer)?;
+            let wrong = || serde::de::Error::custom("zero or native amount among other assets");
+            Self::from_entries(entries.into_iter().collect()).ok_or_else(wrong)
+        }
+    }
 }

@@ -26,6 +26,18 @@ pub struct ChangeSet {
     changes: Vec<Change>,
 }
 
+/// Sorts by key. A change is large, so positions are sorted by the first bytes of the keys, keys that
+/// share those are compared whole, and each change moves once.
+fn sorted(changes: Vec<Change>) -> Vec<Change> {
+    let mut order: Vec<(u128, usize)> =
+        changes.iter().enumerate().map(|(idx, change)| (change.key.prefix(), idx)).collect();
+    order.sort_unstable_by(|(a_prefix, a), (b_prefix, b)| {
+        a_prefix.cmp(b_prefix).then_with(|| changes[*a].key.cmp(&changes[*b].key))
+    });
+    let mut changes: Vec<_> = changes.into_iter().map(Some).collect();
+    order.into_iter().filter_map(|(_, idx)| changes[idx].take()).collect()
+}
+
 impl ChangeSet {
     /// A change set of these changes, in any order. Entries equal to the state before are dropped.
     ///
@@ -33,8 +45,7 @@ impl ChangeSet {
     /// [`EngineError::ChangeSetOrder`] when a key occurs twice.
     pub fn new(mut changes: Vec<Change>) -> Result<Self, EngineError> {
         changes.retain(|change| change.old != change.new);
-        changes.sort_unstable_by(|a, b| a.key.cmp(&b.key));
-        let set = Self { changes };
+        let set = Self { changes: sorted(changes) };
         set.check_order()?;
         Ok(set)
     }

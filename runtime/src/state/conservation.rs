@@ -30,8 +30,8 @@ pub(crate) fn check_conservation(change_set: &ChangeSet) -> Result<(), EngineErr
             match value {
                 Some(StateValue::Account(account)) => {
                     add(AssetId::NATIVE, account.native, after);
-                    for (asset, amount) in &account.assets {
-                        add(*asset, *amount, after);
+                    for (asset, amount) in account.assets.iter() {
+                        add(asset, amount, after);
                     }
                 }
                 Some(StateValue::Asset(record)) => {
@@ -55,4 +55,67 @@ pub(crate) fn check_conservation(change_set: &ChangeSet) -> Result<(), EngineErr
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use tos_host_api::{Address, Nonce, PublicKey};
+
+    use super::*;
+    use crate::state::{Account, AssetRecord, Change, StateKey};
+
+    const GOLD: AssetId = AssetId([2; 32]);
+
+    fn account(id: u8, native: u64, gold: u64) -> (StateKey, StateValue) {
+        let mut account = Account { nonce: Nonce(1), ..Account::default() };
+        account.set_balance(AssetId::NATIVE, Amount(native));
+        account.set_balance(GOLD, Amount(gold));
+        let address = Address::Key(PublicKey([id; 32]));
+        (StateKey::Account(address), StateValue::Account(account))
+    }
+
+    fn burned(asset: AssetId, burned: u64) -> (StateKey, StateValue) {
+        let record = AssetRecord { supply: Amount(u64::MAX), burned: Amount(burned) };
+        (StateKey::Asset(asset), StateValue::Asset(record))
+    }
+
+    /// Checks a change from the first to the second value of each key.
+    fn check(changes: &[[(StateKey, StateValue); 2]]) -> Result<(), EngineError> {
+        let change = |[(key, old), (_, new)]: &[(StateKey, StateValue); 2]| Change {
+            key: key.clone(),
+            old: Some(old.clone()),
+            new: Some(new.clone()),
+        };
+        let changes = ChangeSet::new(changes.iter().map(change).collect());
+        check_conservation(&changes.expect("no key twice"))
+    }
+
+    #[test]
+    fn what_moves_and_what_burns_is_conserved() {
+        check(&[
+            [account(1, 10, 5), account(1, 3, 0)],
+            [account(2, u64::MAX - 7, 0), account(2, u64::MAX, 4)],
+            [burned(GOLD, 1), burned(GOLD, 2)],
+        ])
+        .expect("nothing is created or lost");
+    }
+
+    #[test]
+    fn a_unit_too_many_or_too_few_of_any_asset_is_an_error() {
+        let cases = [
+            (AssetId::NATIVE, vec![[account(1, 10, 5), account(1, 11, 5)]]),
+            (AssetId::NATIVE, vec![[account(1, 10, 5), account(1, 9, 5)]]),
+            (GOLD, vec![[account(1, 10, 5), account(1, 10, 6)]]),
+            (GOLD, vec![[burned(GOLD, 5), burned(GOLD, 6)]]),
+            (AssetId::NATIVE, vec![[burned(AssetId::NATIVE, 5), burned(AssetId::NATIVE, 4)]]),
+            // One asset does not make up for another.
+            (GOLD, vec![[account(1, 10, 5), account(1, 11, 4)]]),
+        ];
+        for (expected, changes) in cases {
+            match check(&changes) {
+                Err(EngineError::NotConserved { asset, .. }) => assert_eq!(asset, expected),
+                other => panic!("expected NotConserved, found {other:?}"),
+            }
+        }
+    }
 }

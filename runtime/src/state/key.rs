@@ -66,6 +66,22 @@ impl StateKey {
         bytes
     }
 
+    /// The first 16 bytes of [`StateKey::to_bytes`] as a number: sorts as the key does, up to ties.
+    pub(crate) fn prefix(&self) -> u128 {
+        let mut bytes = [0; 16];
+        match self {
+            Self::Account(address) => {
+                bytes[1..].copy_from_slice(&address.to_bytes()[..15]);
+            }
+            Self::Asset(AssetId(id)) => fill(&mut bytes, 1, id),
+            Self::Contract(ContractId(id)) => fill(&mut bytes, 2, id),
+            Self::Code(Hash(id)) => fill(&mut bytes, 3, id),
+            Self::Slot(slot) => fill(&mut bytes, 4, &slot.contract.0),
+            Self::Counter(slot) => fill(&mut bytes, 5, &slot.contract.0),
+        }
+        u128::from_be_bytes(bytes)
+    }
+
     /// Decodes [`StateKey::to_bytes`]. `None` when the bytes are no key.
     #[must_use]
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
@@ -92,6 +108,12 @@ impl StateKey {
             Self::Asset(_) | Self::Code(_) => None,
         }
     }
+}
+
+/// Sets a tag and the first bytes of an identity.
+fn fill(bytes: &mut [u8; 16], tag: u8, identity: &[u8; 32]) {
+    bytes[0] = tag;
+    bytes[1..].copy_from_slice(&identity[..15]);
 }
 
 fn push_slot(bytes: &mut Vec<u8>, tag: u8, slot: &SlotKey) {
@@ -197,6 +219,8 @@ mod tests {
         ];
         for key in &keys {
             assert_eq!(StateKey::from_bytes(&key.to_bytes()).as_ref(), Some(key));
+            let first: [u8; 16] = key.to_bytes()[..16].try_into().expect("keys are longer");
+            assert_eq!(key.prefix(), u128::from_be_bytes(first));
         }
         let mut by_bytes = keys.clone();
         keys.sort();

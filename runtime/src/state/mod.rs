@@ -8,7 +8,7 @@ mod journal;
 mod key;
 mod overlay;
 
-pub use account::{Account, AssetRecord, ContractRecord};
+pub use account::{Account, AssetBalances, AssetRecord, ContractRecord};
 pub(crate) use chain_state::ChainState;
 pub use change_set::{Change, ChangeSet};
 pub(crate) use conservation::check_conservation;

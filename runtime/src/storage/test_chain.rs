@@ -159,7 +159,7 @@ pub(super) fn holding(amount: u64) -> Option<StateValue> {
     Some(StateValue::Account(Account {
         nonce: Nonce(1),
         native: Amount(amount),
-        assets: BTreeMap::from([(AssetId([1; 32]), Amount(5))]),
+        assets: [(AssetId([1; 32]), Amount(5))].into_iter().collect(),
     }))
 }
 

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use tos_host_api::{Address, Hash, TopoHeight};
 
 use super::Transaction;
+use crate::error::InvalidBlock;
 use crate::verify::VerifiedTransaction;
 
 /// Where a block stands. Contracts can read height, timestamp and version.
@@ -121,9 +122,9 @@ impl UnverifiedBlock {
     /// Decodes [`UnverifiedBlock::encode`].
     ///
     /// # Errors
-    /// Truncated bytes, trailing bytes, an unknown transaction kind. A stated count larger than the
+    /// [`InvalidBlock::Encoding`]: truncated bytes, trailing bytes, an unknown transaction kind. A stated count larger than the
     /// bytes can hold fails before anything of that size is allocated.
-    pub fn decode(bytes: &[u8]) -> std::io::Result<Self> {
-        borsh::from_slice(bytes)
+    pub fn decode(bytes: &[u8]) -> Result<Self, InvalidBlock> {
+        borsh::from_slice(bytes).map_err(InvalidBlock::Encoding)
     }
 }

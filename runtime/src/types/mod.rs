@@ -9,4 +9,4 @@ pub use receipt::{Event, ExecutionStatus, HaltReason, ModuleFault, Receipt, Reve
 pub use transaction::{
     AccessList, Deposit, Signature, Transaction, TransactionType, Transfer, UnsignedTransaction,
 };
-pub(crate) use transaction::{code_hash, contract_id};
+pub(crate) use transaction::{SIGNING_DOMAIN, code_hash, contract_id};

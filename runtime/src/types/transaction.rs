@@ -16,7 +16,7 @@ use tos_host_api::{
 pub type AccessList = Vec<AccessEntry>;
 
 /// Separates the signed bytes of a transaction from anything else a key may sign.
-const SIGNING_DOMAIN: &[u8] = b"tos-runtime transaction v1\0";
+pub(crate) const SIGNING_DOMAIN: &[u8] = b"tos-runtime transaction v1\0";
 
 /// Moves an amount of one asset to one account.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]

@@ -2,5 +2,12 @@
 #![allow(missing_docs, reason = "tests have sentences for names")]
 #![allow(clippy::disallowed_methods, reason = "the length of a run comes from the environment")]
 
+mod bad_blocks;
+mod bad_transactions;
+mod commit;
 mod equivalence;
+mod golden;
+mod laws;
+mod lessons;
+mod properties;
 mod support;

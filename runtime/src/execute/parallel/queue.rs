@@ -67,6 +67,9 @@ impl Queue {
     pub(super) fn next(&self, finished: usize, local: &mut Vec<TxIndex>) -> Option<TxIndex> {
         let mut shared = self.shared.lock();
         shared.finished += finished;
+        if self.stopped.load(Ordering::Relaxed) {
+            return None;
+        }
         if let Some(tx) = shared.ready.pop_front() {
             return Some(tx);
         }
@@ -118,5 +121,26 @@ impl Queue {
         self.stopped.store(true, Ordering::Relaxed);
         let _shared = self.shared.lock();
         self.changed.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tos_host_api::Gas;
+
+    use super::*;
+    use crate::access::AccessSet;
+
+    #[test]
+    fn nobody_gets_another_transaction_once_the_block_is_given_up() {
+        // The transactions that wait for nothing were handed out to the last one, so a failed block
+        // kept the workers as busy as a good one.
+        let schedule = Schedule::new(&vec![(AccessSet::default(), Gas(1)); 1_000]);
+        let queue = Queue::new(&schedule, 2);
+        let mut local = Vec::new();
+        assert_eq!(queue.next(0, &mut local), Some(0));
+        queue.stop();
+        queue.offer(&mut local);
+        assert_eq!((queue.next(1, &mut local), local), (None, Vec::new()));
     }
 }

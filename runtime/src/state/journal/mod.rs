@@ -232,6 +232,16 @@ impl Journal {
         self.events.truncate(to.events);
     }
 
+    /// Checks that an account is in the access set with a mode that permits `needed`.
+    pub(crate) fn check_access(
+        &self,
+        account: &Address,
+        needed: AccessMode,
+        by: HostFunction,
+    ) -> Result<(), Interrupt> {
+        self.find(account, needed, by).map(|_| ())
+    }
+
     /// Finds an account in the access set with a mode that permits `needed`.
     fn find(
         &self,

@@ -1,13 +1,23 @@
 //! What the tests share: people with keys, contracts from WAT, chains, fleets and random blocks.
 
 mod chain;
+mod claims;
+mod doctored;
+mod failing_storage;
 mod fleet;
 mod generator;
+mod refusal;
 mod rng;
 
-pub(crate) use chain::{Call, Chain, Order, fund, genesis};
+pub(crate) use chain::{Call, Chain, FUNDS, Order, fund, genesis};
+pub(crate) use claims::{
+    assert_conserved, assert_only_nonces_and_fees, codes, receipt, undeclared, values,
+};
+pub(crate) use doctored::Doctored;
+pub(crate) use failing_storage::{CommitFault, FailingStorage};
 pub(crate) use fleet::{Fleet, assert_same};
 pub(crate) use generator::{Ends, Generator};
+pub(crate) use refusal::{Purse, assert_invalid_block};
 pub(crate) use rng::Rng;
 
 use tos_runtime::{Address, AssetId, ChainId, PublicKey, SigningKey};
@@ -24,7 +34,13 @@ pub(crate) const TOKEN: &str = include_str!("../../../../contracts/token/token.w
 /// A guest of `tests/wat`.
 macro_rules! guest {
     ($name:literal) => {
-        $crate::support::wasm(include_str!(concat!("../../wat/", $name, ".wat")))
+        // Not relative: a relative path would be looked up beside the file that uses the macro.
+        $crate::support::wasm(include_str!(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/tests/wat/",
+            $name,
+            ".wat"
+        )))
     };
 }
 pub(crate) use guest;
