@@ -2,6 +2,7 @@
 ;;
 ;;   trap        executes an instruction that traps
 ;;   spin        never ends
+;;   recurse     calls itself for ever
 ;;   touch       input: account (33-byte address). Writes a slot in that account's partition, which
 ;;               is fine only if the transaction has declared to write it
 ;;   overreach   hands the host a pointer outside of the memory
@@ -17,6 +18,8 @@
   (func (export "trap") (unreachable))
 
   (func (export "spin") (loop $again (br $again)))
+
+  (func $recurse (export "recurse") (call $recurse))
 
   (func (export "touch")
     (drop (call $input (i32.const 0) (i32.const 33)))

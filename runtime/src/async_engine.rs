@@ -54,8 +54,8 @@ impl AsyncEngine {
         let engine = self.engine.clone();
         let (reply, answer) = oneshot::channel();
         send(&self.execute, move || {
-            // An answer nobody waits for is nothing to complain about; the same holds below.
-            let _ = reply.send(engine.verify_block(block));
+            let verified = engine.verify_block(block);
+            answer_with(reply, engine, verified);
         });
         receive(answer)
     }
@@ -68,7 +68,8 @@ impl AsyncEngine {
         let engine = self.engine.clone();
         let (reply, answer) = oneshot::channel();
         send(&self.execute, move || {
-            let _ = reply.send(engine.execute_block(&block));
+            let executed = engine.execute_block(&block);
+            answer_with(reply, engine, executed);
         });
         receive(answer)
     }
@@ -83,11 +84,10 @@ impl AsyncEngine {
         let (engine, persist) = (self.engine.clone(), self.persist.clone());
         let (reply, answer) = oneshot::channel();
         send(&self.execute, move || match engine.stage(outcome) {
-            Err(error) => {
-                let _ = reply.send(Err(error));
-            }
+            Err(error) => answer_with(reply, engine, Err(error)),
             Ok(topoheight) => send(&persist, move || {
-                let _ = reply.send(engine.persist(topoheight));
+                let persisted = engine.persist(topoheight);
+                answer_with(reply, engine, persisted);
             }),
         });
         receive(answer)
@@ -107,6 +107,14 @@ fn spawn(name: &str) -> Result<Sender<Request>, EngineError> {
 fn send(to: &Sender<Request>, request: impl FnOnce() + Send + 'static) {
     // If the thread is gone the request is dropped, its reply with it, and `receive` says so.
     let _ = to.send(Box::new(request));
+}
+
+/// Answers, after letting go of the engine: whoever has all answers and drops the engine can open its
+/// storage again at once, instead of racing with the thread that gave the last answer.
+fn answer_with<T>(reply: oneshot::Sender<T>, engine: ContractEngine, answer: T) {
+    drop(engine);
+    // An answer nobody waits for is nothing to complain about.
+    let _ = reply.send(answer);
 }
 
 async fn receive<T>(answer: oneshot::Receiver<Result<T, EngineError>>) -> Result<T, EngineError> {

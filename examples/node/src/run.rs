@@ -258,6 +258,18 @@ mod tests {
     }
 
     #[test]
+    fn a_difference_is_named_in_text_and_in_json() {
+        let options = options(None);
+        let mut report = Report::new(2, tos_runtime::TopoHeight(4), Duration::ZERO);
+        report.difference = Some("block 5: result of transaction 7".to_owned());
+        let text = report.to_text(&options);
+        assert!(text.contains("NOT IDENTICAL. First difference: block 5: result of transaction 7"));
+        let json: serde_json::Value = serde_json::from_str(&report.to_json(&options)).unwrap();
+        assert_eq!(json["identical"], false);
+        assert_eq!(json["difference"], "block 5: result of transaction 7");
+    }
+
+    #[test]
     fn a_chain_is_continued_and_a_foreign_one_refused() {
         let folder = tempfile::tempdir().unwrap();
         let options = options(Some(folder.path().join("state.redb")));
