@@ -5,6 +5,10 @@
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use tos_benches::bench::{self, CONFLICTS, Scene};
 
+/// As in the node.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn parallel_execution(criterion: &mut Criterion) {
     bench::print_machine();
     for scene in Scene::all() {

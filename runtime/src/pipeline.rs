@@ -15,7 +15,7 @@ use crate::execute::{
 };
 use crate::metrics::{ExecutionMetrics, Stopwatch, WorkerTimes};
 use crate::outcome::{BlockOutcome, HeaderParts, seal};
-use crate::sandbox::Modules;
+use crate::sandbox::{Modules, with_stack_if};
 use crate::schedule::Schedule;
 use crate::state::{ChainState, Overlay, check_conservation};
 use crate::types::Block;
@@ -65,10 +65,13 @@ impl Pipeline {
             Mode::Sequential => 1,
             Mode::Parallel => useful_workers(&schedule, self.pool.len()),
         };
-        let executed = if workers == 1 {
-            execute_in_sequence(&env, &overlay, schedule.table(), block.transactions())?
-        } else {
+        let executed = if workers > 1 {
             execute_in_parallel(&env, &overlay, &schedule, block, &self.pool, workers)?
+        } else {
+            let table = schedule.table();
+            let work = || execute_in_sequence(&env, &overlay, table, block.transactions());
+            // The caller's thread may have a small stack.
+            with_stack_if(env.runs_contracts(), work)?
         };
         metrics.stages.execute = time.lap();
 

@@ -18,6 +18,11 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use tos_runtime::EngineConfig;
 
+/// A block makes many small allocations that end on another thread than they began on; the system's
+/// allocator takes about a quarter longer over a block.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Executes blocks in parallel and proves them identical to sequential execution.
 #[derive(Parser)]
 #[command(name = "tos-node", version, args_conflicts_with_subcommands = true)]

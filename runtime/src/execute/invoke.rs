@@ -60,12 +60,12 @@ impl Executor {
             deposits: deposits.to_vec(),
             read_only: false,
         };
-        let detached = self.journal.detached();
-        let journal = std::mem::replace(&mut self.journal, detached);
+        let stand_in = self.stand_in.take().unwrap_or_else(|| self.journal.detached());
+        let journal = std::mem::replace(&mut self.journal, stand_in);
         let engine = self.env.modules.engine();
         let (end, journal) =
             sandbox::call(engine, CallRequest { module, entry, gas, frame }, journal);
-        self.journal = journal;
+        self.stand_in = Some(std::mem::replace(&mut self.journal, journal));
         let (result, gas_used) = match tx.tx.gas_limit.checked_sub(end.gas_left) {
             Some(gas_used) => (end.result, gas_used),
             None => (Err(below_intrinsic()), Gas::ZERO),

@@ -21,6 +21,7 @@ use super::workers::Job;
 use super::{BlockEnv, Executed, Executor, TxOutput, WorkerPool, panic_message};
 use crate::error::EngineError;
 use crate::metrics::{Stopwatch, WorkerTimes};
+use crate::sandbox::with_stack_if;
 use crate::schedule::Schedule;
 use crate::state::{Journal, Overlay};
 use crate::types::Block;
@@ -98,7 +99,11 @@ struct Share {
 impl Job for Run {
     fn run(&self, worker: usize) {
         let mut current = None;
-        let outcome = catch_unwind(AssertUnwindSafe(|| self.work(worker, &mut current)));
+        let work = AssertUnwindSafe(|| {
+            // Worker 0 is the caller's thread and may have a small stack.
+            with_stack_if(self.env.runs_contracts(), || self.work(worker, &mut current))
+        });
+        let outcome = catch_unwind(work);
         let fault = match outcome {
             Ok(Ok(share)) => {
                 self.shares.lock().push(share);
@@ -121,7 +126,7 @@ impl Run {
         let mut time = Stopwatch::start();
         let mut busy = Duration::ZERO;
         let journal = Journal::new(Arc::clone(&self.overlay));
-        let mut executor = Executor::new(Arc::clone(&self.env), journal);
+        let mut executor = Executor::new(Arc::new(self.env.for_worker()), journal);
         let mut outputs = Vec::new();
         let mut local = Vec::new();
         let mut reported = 0;

@@ -19,6 +19,7 @@ use crate::types::{BlockContext, ExecutionStatus, Receipt, TransactionType, Unsi
 pub(super) const NATIVE: HostFunction = HostFunction::Transfer;
 
 /// What all transactions of a block share.
+#[derive(Clone)]
 pub(crate) struct BlockEnv {
     pub(crate) context: Arc<BlockContext>,
     pub(crate) params: Arc<ProtocolParams>,
@@ -29,6 +30,19 @@ pub(crate) struct BlockEnv {
     /// Verdicts on the modules the block deploys.
     pub(crate) deployed: HashMap<Hash, Verdict>,
     pub(crate) observer: Option<Arc<dyn ExecutionObserver>>,
+}
+
+impl BlockEnv {
+    /// A copy for one worker. Calls clone these references, and a reference count that two cores
+    /// write costs more than everything else a short call does.
+    pub(crate) fn for_worker(&self) -> Self {
+        Self { context: Arc::new((*self.context).clone()), ..self.clone() }
+    }
+
+    /// Whether the block can run a guest at all.
+    pub(crate) fn runs_contracts(&self) -> bool {
+        !self.contracts.is_empty() || !self.deployed.is_empty()
+    }
 }
 
 /// A contract that can be called in this block.
@@ -85,11 +99,13 @@ impl Applied {
 pub(crate) struct Executor {
     pub(super) env: Arc<BlockEnv>,
     pub(super) journal: Journal,
+    /// Takes the journal's place while that is lent to a call.
+    pub(super) stand_in: Option<Journal>,
 }
 
 impl Executor {
     pub(crate) fn new(env: Arc<BlockEnv>, journal: Journal) -> Self {
-        Self { env, journal }
+        Self { env, journal, stand_in: None }
     }
 
     /// Makes the last transaction's changes visible to those that wait for it.

@@ -76,13 +76,21 @@ pub(crate) struct CallEnd {
 /// after a failure is the caller's business.
 ///
 /// Runs on a stack that holds the deepest recursion the logical limit allows, whatever thread it is
-/// called on.
+/// called on; see [`with_stack_if`].
 pub(crate) fn call(
     engine: &Engine,
     request: CallRequest<'_>,
     journal: Journal,
 ) -> (CallEnd, Journal) {
-    stacker::maybe_grow(STACK_BYTES_MIN, STACK_BYTES_NEW, || call_here(engine, request, journal))
+    with_stack_if(true, || call_here(engine, request, journal))
+}
+
+/// Runs `work` on a stack that is large enough for calls, if it makes any.
+///
+/// Setting a stack up takes longer than a short call and interrupts all cores when it goes, so whoever
+/// makes many calls does it once around all of them; within, it costs a comparison.
+pub(crate) fn with_stack_if<R>(makes_calls: bool, work: impl FnOnce() -> R) -> R {
+    if makes_calls { stacker::maybe_grow(STACK_BYTES_MIN, STACK_BYTES_NEW, work) } else { work() }
 }
 
 fn call_here(engine: &Engine, request: CallRequest<'_>, journal: Journal) -> (CallEnd, Journal) {

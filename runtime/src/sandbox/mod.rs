@@ -9,7 +9,7 @@ mod modules;
 pub mod prepare;
 mod profile;
 
-pub(crate) use call::{CallRequest, Frame, HostState, InstanceFacts, call};
+pub(crate) use call::{CallRequest, Frame, HostState, InstanceFacts, call, with_stack_if};
 pub(crate) use guest_memory::GuestMemory;
 pub(crate) use meter::Meter;
 pub(crate) use modules::{CompiledModule, Modules, Verdict};

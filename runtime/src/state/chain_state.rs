@@ -159,6 +159,10 @@ fn wrong_kind(key: &StateKey) -> EngineError {
     EngineError::Corrupt(format!("the value stored under {key:?} is of another kind"))
 }
 
+/// Parts with a lock each. Many more than threads: what costs is not waiting for a lock but taking one
+/// that another core took last.
+const SHARDS: usize = 1024;
+
 /// A DashMap whose entries remember when they were last used. Offers no iteration, so its order
 /// cannot reach a result.
 struct HotMap<K, V> {
@@ -173,7 +177,8 @@ struct Hot<V> {
 
 impl<K: Eq + Hash, V> Default for HotMap<K, V> {
     fn default() -> Self {
-        Self { entries: DashMap::with_hasher(foldhash::fast::RandomState::default()) }
+        let hasher = foldhash::fast::RandomState::default();
+        Self { entries: DashMap::with_hasher_and_shard_amount(hasher, SHARDS) }
     }
 }
 
