@@ -1,5 +1,5 @@
-//! A node's own storage: here a wrapper that counts what the engine asks of a database, and that can
-//! be told to fail. After a failed commit the engine refuses work until it is opened anew.
+//! A node's own storage: here a wrapper that counts what the engine asks of a database, and that
+//! can be told to fail. After a failed commit the engine refuses work until it is opened anew.
 //!
 //! `cargo run -p tos-examples --example own_storage`
 

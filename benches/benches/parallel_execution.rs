@@ -1,5 +1,5 @@
-//! Does parallel execution pay? Transfers and token calls per second at several conflict ratios on 1
-//! and 2 threads, with the sequential executor beside every run. At 100 percent the block is one
+//! Does parallel execution pay? Transfers and token calls per second at several conflict ratios on
+//! 1 and 2 threads, with the sequential executor beside every run. At 100 percent the block is one
 //! chain and there is nothing to gain.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};

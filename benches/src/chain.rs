@@ -41,7 +41,8 @@ pub fn verify(
 }
 
 /// Brings an engine to the point where workloads begin: commits those of the world's first blocks
-/// that the chain does not have yet, then takes over the nonces of its tip. Returns the tip's height.
+/// that the chain does not have yet, then takes over the nonces of its tip. Returns the tip's
+/// height.
 ///
 /// # Errors
 /// Those of the engine.

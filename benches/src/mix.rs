@@ -13,10 +13,10 @@ pub const SHARED_SENDERS: usize = 8;
 /// conflicts has a sender of its own, credits receivers, and if it calls a contract, pays in tokens
 /// or adds to a counter; nothing it touches is read or written by another transaction.
 ///
-/// A *conflicting* transaction touches a small hot set under `Write`: a transfer or token payment is
-/// sent by one of [`SHARED_SENDERS`] accounts, and a counter call reads and writes back the slot of
-/// one contract. With `conflicts = 20`, a fifth of the block stands in nine queues and the rest is
-/// free. When there are fewer accounts than transactions, senders repeat and there are more
+/// A *conflicting* transaction touches a small hot set under `Write`: a transfer or token payment
+/// is sent by one of [`SHARED_SENDERS`] accounts, and a counter call reads and writes back the slot
+/// of one contract. With `conflicts = 20`, a fifth of the block stands in nine queues and the rest
+/// is free. When there are fewer accounts than transactions, senders repeat and there are more
 /// conflicts than asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mix {

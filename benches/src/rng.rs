@@ -2,8 +2,8 @@
 
 /// A stream of numbers that depends on its seed only.
 ///
-/// A dozen lines of our own instead of a library, because a library may change its algorithm between
-/// versions and with it every recorded workload.
+/// A dozen lines of our own instead of a library, because a library may change its algorithm
+/// between versions and with it every recorded workload.
 #[derive(Debug, Clone)]
 pub struct Rng(u64);
 
@@ -14,8 +14,8 @@ impl Rng {
         Self(seed)
     }
 
-    /// The stream of one part of a seeded whole, such as one block of a chain. It does not depend on
-    /// how much of the other parts was drawn.
+    /// The stream of one part of a seeded whole, such as one block of a chain. It does not depend
+    /// on how much of the other parts was drawn.
     #[must_use]
     pub fn part(seed: u64, number: u64) -> Self {
         Self(Self(seed).next_u64() ^ Self(!number).next_u64())

@@ -298,8 +298,8 @@ impl World {
         self.setup.push(deployments.into());
     }
 
-    /// The token mints its supply to the deployer, who pays everybody a share. All of these have one
-    /// sender and run one after the other; it happens once per chain.
+    /// The token mints its supply to the deployer, who pays everybody a share. All of these have
+    /// one sender and run one after the other; it happens once per chain.
     fn hand_out_tokens(&mut self) {
         let Self { accounts, deployer, params, contracts, setup, .. } = self;
         for accounts in accounts.chunks(SETUP_BLOCK_TXS) {

@@ -1,6 +1,6 @@
-//! The table of host functions: the one place that says which exist, what they take, what they cost,
-//! which access they need and which statuses they return. The linker is checked against it, guests
-//! import from it, and `ABI.md` lists the same rows.
+//! The table of host functions: the one place that says which exist, what they take, what they
+//! cost, which access they need and which statuses they return. The linker is checked against it,
+//! guests import from it, and `ABI.md` lists the same rows.
 //!
 //! Conventions: a pointer is an offset into the guest's memory. The guest passes where output goes
 //! and how much room there is; the host returns the length needed and writes nothing if it does not

@@ -12,7 +12,8 @@ pub const EVENT_TOPICS_MAX: usize = 4;
 pub const EVENT_DATA_LEN_MAX: usize = 4 * 1024;
 /// Most events one transaction can emit; bounds a receipt.
 pub const EVENTS_MAX: usize = 64;
-/// Longest message that `abort` and `debug_log` deliver to the operator, in bytes; longer ones are cut.
+/// Longest message that `abort` and `debug_log` deliver to the operator, in bytes; longer ones are
+/// cut.
 pub const MESSAGE_LEN_MAX: usize = 1024;
 /// Most entries of an access list. Bounds what one transaction adds to the schedule.
 pub const ACCESS_ENTRIES_MAX: usize = 128;

@@ -160,7 +160,8 @@ macro_rules! quantity {
 }
 
 quantity! {
-    /// Units of an asset. The supply of an asset is itself an `Amount`, so balances cannot overflow.
+    /// Units of an asset. The supply of an asset is itself an `Amount`, so balances cannot
+    /// overflow.
     Amount
 }
 quantity! {

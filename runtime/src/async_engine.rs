@@ -74,9 +74,9 @@ impl AsyncEngine {
         receive(answer)
     }
 
-    /// See [`ContractEngine::commit`]. Blocks executed after this call build on the outcome at once;
-    /// the future resolves when the storage has it. If it fails, the engine refuses further work
-    /// until it is opened anew.
+    /// See [`ContractEngine::commit`]. Blocks executed after this call build on the outcome at
+    /// once; the future resolves when the storage has it. If it fails, the engine refuses further
+    /// work until it is opened anew.
     pub fn commit(
         &self,
         outcome: BlockOutcome,
@@ -109,8 +109,8 @@ fn send(to: &Sender<Request>, request: impl FnOnce() + Send + 'static) {
     let _ = to.send(Box::new(request));
 }
 
-/// Answers, after letting go of the engine: whoever has all answers and drops the engine can open its
-/// storage again at once, instead of racing with the thread that gave the last answer.
+/// Answers, after letting go of the engine: whoever has all answers and drops the engine can open
+/// its storage again at once, instead of racing with the thread that gave the last answer.
 fn answer_with<T>(reply: oneshot::Sender<T>, engine: ContractEngine, answer: T) {
     drop(engine);
     // An answer nobody waits for is nothing to complain about.

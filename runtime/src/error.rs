@@ -14,9 +14,9 @@ use crate::state::StateKey;
 /// Why a transaction may not be included: nothing changes and nobody pays.
 ///
 /// Variants stand in order of precedence: the first that applies is reported. Those up to
-/// [`InvalidTransaction::BadSignature`] are static; verification reports them and a block containing
-/// such a transaction cannot even be built. The others depend on the state and are reported as the
-/// transaction's result in its block.
+/// [`InvalidTransaction::BadSignature`] are static; verification reports them and a block
+/// containing such a transaction cannot even be built. The others depend on the state and are
+/// reported as the transaction's result in its block.
 #[derive(
     Debug, Clone, PartialEq, Eq, Error, BorshSerialize, BorshDeserialize, Serialize, Deserialize,
 )]
@@ -292,8 +292,8 @@ pub enum OpenError {
     },
 }
 
-/// An error of the engine: storage, corruption or a bug of ours. Nothing is committed; the node must
-/// stop or retry. Never part of a receipt, so it can be neither cloned, compared nor stored.
+/// An error of the engine: storage, corruption or a bug of ours. Nothing is committed; the node
+/// must stop or retry. Never part of a receipt, so it can be neither cloned, compared nor stored.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum EngineError {

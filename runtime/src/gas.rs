@@ -46,8 +46,8 @@ impl Default for CostTable {
 }
 
 impl CostTable {
-    /// Gas charged before anything runs, from the transaction's size and shape alone. `None` when it
-    /// exceeds `u64`, which no transaction within the limits reaches.
+    /// Gas charged before anything runs, from the transaction's size and shape alone. `None` when
+    /// it exceeds `u64`, which no transaction within the limits reaches.
     #[must_use]
     pub fn intrinsic(&self, tx: &UnsignedTransaction) -> Option<Gas> {
         let access = self.access_entry.checked_mul(tx.access.len() as u64)?;

@@ -1,5 +1,5 @@
-//! One block through the engine: resolve, schedule, prefetch, execute, merge, digest. What surrounds
-//! it (which block may be executed, what becomes of the outcome) is `engine/`'s business.
+//! One block through the engine: resolve, schedule, prefetch, execute, merge, digest. What
+//! surrounds it (which block may be executed, what becomes of the outcome) is `engine/`'s business.
 
 mod merge;
 mod prefetch;

@@ -166,9 +166,9 @@ fn check_signatures(batch: &[Checked]) -> Result<(), (usize, InvalidTransaction)
     Ok(())
 }
 
-/// The random coefficients of a batch equation, drawn from a hash of everything in the batch. Nobody
-/// can choose signatures that depend on coefficients which depend on the signatures, so this is as
-/// good as fresh randomness and leaves no entropy source on a path all nodes must agree on.
+/// The random coefficients of a batch equation, drawn from a hash of everything in the batch.
+/// Nobody can choose signatures that depend on coefficients which depend on the signatures, so this
+/// is as good as fresh randomness and leaves no entropy source on a path all nodes must agree on.
 struct Coefficients(blake3::OutputReader);
 
 impl rand_core::TryRng for Coefficients {

@@ -89,7 +89,8 @@ impl ContractEngine {
         let writer = self.inner.writer.lock();
         let mut tip = self.inner.tip.write();
         self.check_usable()?;
-        // A block staged between the two locks is undone like any other: it has to be durable first.
+        // A block staged between the two locks is undone like any other: it has to be durable
+        // first.
         if !self.inner.staged.lock().is_empty() {
             drop(tip);
             drop(writer);

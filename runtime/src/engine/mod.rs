@@ -185,7 +185,8 @@ impl ContractEngine {
         self.execute_as(block, if parallel { Mode::Parallel } else { Mode::Sequential })
     }
 
-    /// Executes a block with the reference executor, whatever the configuration says: for comparing.
+    /// Executes a block with the reference executor, whatever the configuration says: for
+    /// comparing.
     ///
     /// # Errors
     /// See [`ContractEngine::execute_block`].

@@ -109,8 +109,8 @@ impl ContractEngine {
         self.inner.pipeline.chain.counter(key.clone())
     }
 
-    /// Executes a transaction on the tip and changes nothing. The access list it carries is ignored;
-    /// the one it needs is part of the answer.
+    /// Executes a transaction on the tip and changes nothing. The access list it carries is
+    /// ignored; the one it needs is part of the answer.
     ///
     /// The set is found by executing as a block would and adding what turns out to be missing, so
     /// there is no second code path that could disagree; a call that touches `n` accounts runs at
@@ -197,8 +197,8 @@ impl ContractEngine {
         Ok((table, Arc::new(Overlay::new(Arc::clone(&pipeline.chain), cells))))
     }
 
-    /// Calls an entry of a contract read-only at the tip. No account needs to be declared; gas is
-    /// bounded by what a transaction may use.
+    /// Calls an entry of a contract read-only at the tip. No account needs to be declared; gas and
+    /// the number of accounts are bounded by what a transaction may use.
     ///
     /// # Errors
     /// [`EngineError::NoSuchContract`]; anything else is the engine's own. A call that reverts or
@@ -222,8 +222,10 @@ impl ContractEngine {
                 messages: Vec::new(),
             });
         }
-        // Nobody calls. The zero key is a key of small order: under ZIP-215 anybody can sign for it,
-        // so being it proves nothing, and a view changes nothing.
+        // Each account found costs one more run.
+        const ACCOUNTS_MAX: usize = limits::ACCESS_ENTRIES_MAX;
+        // Nobody calls. The zero key is a key of small order: under ZIP-215 anybody can sign for
+        // it, so being it proves nothing, and a view changes nothing.
         let nobody = Address::Key(PublicKey::default());
         let gas = self.params().transaction_gas_limit;
         let block = Arc::new(next_block(&tip));
@@ -248,7 +250,7 @@ impl ContractEngine {
                 Ok(()) => ExecutionStatus::Success,
                 Err(Interrupt::Revert(reason)) => ExecutionStatus::Reverted(reason),
                 Err(Interrupt::Halt(HaltReason::UndeclaredAccess { account, .. }))
-                    if set.mode(&account).is_none() =>
+                    if set.mode(&account).is_none() && set.entries().len() < ACCOUNTS_MAX =>
                 {
                     set.insert(AccessEntry::new(account, AccessMode::Read));
                     continue;
@@ -294,8 +296,8 @@ impl Simulation {
         change_set: ChangeSet,
     ) -> Self {
         let gas_used = output.result.as_ref().map_or(Gas::ZERO, |receipt| receipt.gas_used);
-        // The list it was executed with: what the kind of transaction implies is not repeated, and the
-        // gas used is exactly the gas of declaring this list.
+        // The list it was executed with: what the kind of transaction implies is not repeated, and
+        // the gas used is exactly the gas of declaring this list.
         let access_list = tx.access.clone();
         let TxOutput { result, messages, .. } = output;
         Self { result, access, access_list, gas_used, change_set, messages }

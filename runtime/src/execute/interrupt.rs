@@ -3,8 +3,8 @@
 use crate::error::EngineError;
 use crate::types::{HaltReason, RevertReason};
 
-/// An early end of a transaction. The three consequences stay apart: the first two end in a receipt,
-/// the last one stops the block.
+/// An early end of a transaction. The three consequences stay apart: the first two end in a
+/// receipt, the last one stops the block.
 #[derive(Debug)]
 pub(crate) enum Interrupt {
     /// The transaction fails and pays what it used.

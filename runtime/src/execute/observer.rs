@@ -8,8 +8,8 @@ use tos_host_api::{ContractId, TxIndex};
 pub struct GuestMessage {
     /// Who speaks.
     pub contract: ContractId,
-    /// What it says: at most [`tos_host_api::limits::MESSAGE_LEN_MAX`] bytes of the guest's, control
-    /// characters escaped.
+    /// What it says: at most [`tos_host_api::limits::MESSAGE_LEN_MAX`] bytes of the guest's,
+    /// control characters escaped.
     pub text: String,
 }
 

@@ -162,8 +162,8 @@ impl Executor {
         }
         let balance = self.journal.balance(&source, &AssetId::NATIVE, NATIVE)?;
         let reserve = u128::from(tx.gas_limit.0) * u128::from(tx.gas_price.0);
-        // Not money but a bound for it: a sum that leaves 128 bits is as unaffordable as the largest
-        // one that does not.
+        // Not money but a bound for it: a sum that leaves 128 bits is as unaffordable as the
+        // largest one that does not.
         let needed = reserve.saturating_add(native_value(&tx.data));
         match u64::try_from(reserve) {
             Ok(reserve) if needed <= u128::from(balance) => Ok(Ok(reserve)),

@@ -72,8 +72,8 @@ pub(crate) struct CallEnd {
     pub(crate) messages: Vec<GuestMessage>,
 }
 
-/// Calls an entry that the module exports. The journal goes in and comes back with what the guest wrote; rolling it back
-/// after a failure is the caller's business.
+/// Calls an entry that the module exports. The journal goes in and comes back with what the guest
+/// wrote; rolling it back after a failure is the caller's business.
 ///
 /// Runs on a stack that holds the deepest recursion the logical limit allows, whatever thread it is
 /// called on; see [`with_stack_if`].
@@ -87,8 +87,8 @@ pub(crate) fn call(
 
 /// Runs `work` on a stack that is large enough for calls, if it makes any.
 ///
-/// Setting a stack up takes longer than a short call and interrupts all cores when it goes, so whoever
-/// makes many calls does it once around all of them; within, it costs a comparison.
+/// Setting a stack up takes longer than a short call and interrupts all cores when it goes, so
+/// whoever makes many calls does it once around all of them; within, it costs a comparison.
 pub(crate) fn with_stack_if<R>(makes_calls: bool, work: impl FnOnce() -> R) -> R {
     if makes_calls { stacker::maybe_grow(STACK_BYTES_MIN, STACK_BYTES_NEW, work) } else { work() }
 }

@@ -1,5 +1,5 @@
-//! A guest's linear memory as host functions see it: the bounds check is part of every access, so it
-//! cannot be forgotten. The charge is part of entering a host function, see `host/mod.rs`.
+//! A guest's linear memory as host functions see it: the bounds check is part of every access, so
+//! it cannot be forgotten. The charge is part of entering a host function, see `host/mod.rs`.
 
 use tos_host_api::{Address, AssetId, HostFunction};
 

@@ -132,9 +132,9 @@ impl Modules {
         entry.verdict.clone()
     }
 
-    /// Prepares, then loads the compiled form from the database or compiles. A module that comes from
-    /// the database is prepared all the same: its facts are needed, and preparing takes a fraction
-    /// of compiling.
+    /// Prepares, then loads the compiled form from the database or compiles. A module that comes
+    /// from the database is prepared all the same: its facts are needed, and preparing takes a
+    /// fraction of compiling.
     fn compile(&self, code_hash: &Hash, code: &[u8]) -> Result<Verdict, EngineError> {
         let Prepared { module: prepared, info } = match prepare::prepare(code, &self.costs) {
             Ok(prepared) => prepared,

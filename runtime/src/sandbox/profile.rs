@@ -1,7 +1,7 @@
 //! The wasmtime engine: every setting that consensus or safety can see is stated, also where it
-//! equals today's default, so that an upgrade cannot change one behind our back. Cargo features decide
-//! too: without `parallel-compilation`, `wat`, `gc`, `threads`, `async` and `component-model` there is
-//! nothing to switch off.
+//! equals today's default, so that an upgrade cannot change one behind our back. Cargo features
+//! decide too: without `parallel-compilation`, `wat`, `gc`, `threads`, `async` and
+//! `component-model` there is nothing to switch off.
 
 use tos_host_api::limits;
 use wasmtime::{

@@ -159,8 +159,8 @@ fn wrong_kind(key: &StateKey) -> EngineError {
     EngineError::Corrupt(format!("the value stored under {key:?} is of another kind"))
 }
 
-/// Parts with a lock each. Many more than threads: what costs is not waiting for a lock but taking one
-/// that another core took last.
+/// Parts with a lock each. Many more than threads: what costs is not waiting for a lock but taking
+/// one that another core took last.
 const SHARDS: usize = 1024;
 
 /// A DashMap whose entries remember when they were last used. Offers no iteration, so its order

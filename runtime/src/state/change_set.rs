@@ -26,8 +26,8 @@ pub struct ChangeSet {
     changes: Vec<Change>,
 }
 
-/// Sorts by key. A change is large, so positions are sorted by the first bytes of the keys, keys that
-/// share those are compared whole, and each change moves once.
+/// Sorts by key. A change is large, so positions are sorted by the first bytes of the keys, keys
+/// that share those are compared whole, and each change moves once.
 fn sorted(changes: Vec<Change>) -> Vec<Change> {
     let mut order: Vec<(u128, usize)> =
         changes.iter().enumerate().map(|(idx, change)| (change.key.prefix(), idx)).collect();

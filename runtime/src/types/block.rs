@@ -122,8 +122,8 @@ impl UnverifiedBlock {
     /// Decodes [`UnverifiedBlock::encode`].
     ///
     /// # Errors
-    /// [`InvalidBlock::Encoding`]: truncated bytes, trailing bytes, an unknown transaction kind. A stated count larger than the
-    /// bytes can hold fails before anything of that size is allocated.
+    /// [`InvalidBlock::Encoding`]: truncated bytes, trailing bytes, an unknown transaction kind. A
+    /// stated count larger than the bytes can hold fails before anything of that size is allocated.
     pub fn decode(bytes: &[u8]) -> Result<Self, InvalidBlock> {
         borsh::from_slice(bytes).map_err(InvalidBlock::Encoding)
     }

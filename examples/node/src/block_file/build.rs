@@ -46,8 +46,8 @@ impl ExecutionObserver for Messages {
 
 /// The file's transactions, in order.
 ///
-/// Each is rehearsed on a chain of its own on which the earlier ones have been executed, so that what
-/// it is found to touch and to use is what it will touch and use in the block.
+/// Each is rehearsed on a chain of its own on which the earlier ones have been executed, so that
+/// what it is found to touch and to use is what it will touch and use in the block.
 pub(crate) fn transactions(file: &BlockFile, source: &Source) -> Result<Vec<Transaction>> {
     let chain = Chain::open(file, source, 1)?;
     let rehearse = |spec: &TransactionSpec| {
@@ -138,7 +138,8 @@ impl<'f> Chain<'f> {
         draft.deployed_contract().unwrap_or_default()
     }
 
-    /// A contract is set up at no charge, so that the balances in the file hold when its block comes.
+    /// A contract is set up at no charge, so that the balances in the file hold when its block
+    /// comes.
     fn deploy(&self, contract: &ContractSpec) -> Result<()> {
         let spec = TransactionSpec {
             note: None,

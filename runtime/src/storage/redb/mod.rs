@@ -56,8 +56,8 @@ pub struct RedbOptions {
     /// Which records to keep.
     pub keep_records: KeepRecords,
     /// Whether commits also store redb's page allocator, so that opening after a crash need not
-    /// read the whole file. Costs a few hundred KiB per commit and 4 GiB of file; without it a crash
-    /// costs seconds per GiB once. A clean shutdown opens at once either way.
+    /// read the whole file. Costs a few hundred KiB per commit and 4 GiB of file; without it a
+    /// crash costs seconds per GiB once. A clean shutdown opens at once either way.
     pub quick_repair: bool,
 }
 
@@ -92,8 +92,8 @@ pub enum KeepRecords {
 
 /// A [`Storage`] in one redb file.
 ///
-/// A commit is on the disk when it returns. Everything stored carries a checksum: bytes that are not
-/// what was written are an error that names them, never a value.
+/// A commit is on the disk when it returns. Everything stored carries a checksum: bytes that are
+/// not what was written are an error that names them, never a value.
 ///
 /// After a write has failed, or redb has panicked, it is unknown what the file holds. The handle
 /// then refuses all work with the first error's text; drop it and open the file anew.
@@ -123,8 +123,9 @@ impl RedbStorage {
     /// Opens a database file, or creates one where there is none. Its directory must exist.
     ///
     /// # Errors
-    /// The file is open elsewhere, is not a database or another program's, its directory is missing,
-    /// or a record that has to be replayed is corrupt. The message says which and what to do.
+    /// The file is open elsewhere, is not a database or another program's, its directory is
+    /// missing, or a record that has to be replayed is corrupt. The message says which and what to
+    /// do.
     pub fn with_options(
         path: impl AsRef<Path>,
         options: RedbOptions,

@@ -30,8 +30,8 @@ impl Plan<'_> {
     /// Carries the plan out, durably.
     ///
     /// # Errors
-    /// The database failed. Before redb's commit nothing has changed; during it, the commit may have
-    /// become durable or not.
+    /// The database failed. Before redb's commit nothing has changed; during it, the commit may
+    /// have become durable or not.
     pub(super) fn execute(&self, db: &Database) -> Result<()> {
         let transaction = begin_durable(db, self.options)?;
         self.write_records(&transaction)?;
