@@ -8,7 +8,8 @@ use crate::types::{TransactionType, UnsignedTransaction};
 
 /// Prices of everything that is not a host function (those stand in `host-api/src/functions.rs`).
 ///
-/// One gas is meant to be about a nanosecond of one core. [start] values; see `CHANGELOG.md`.
+/// One gas is meant to be about a nanosecond of one core. First values, to be moved by measurement;
+/// see `CHANGELOG.md`.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct CostTable {
     /// Any transaction: signature, nonce, receipt.
