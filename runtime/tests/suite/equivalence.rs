@@ -32,6 +32,7 @@ fn random_blocks_come_out_the_same_at_every_thread_count() {
             ends.count(fleet.run(txs, &what).results());
         }
         parallel += fleet.parallel();
+        fleet.close(&format!("seed {seed}"));
     }
     println!("ends by status code: {:?}; executed in parallel: {parallel}", ends.0);
     assert!(parallel > 0, "nothing was executed in parallel");

@@ -1,18 +1,22 @@
 //! The same chain on many engines: sequential, and parallel at several thread counts with workers
 //! that are held up at random. Every block must come out the same to the last byte.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tos_runtime::{
     BlockOutcome, ContractEngine, EngineConfig, ExecutionObserver, Genesis, MemoryStorage,
-    RedbStorage, TopoHeight, Transaction, TxIndex, UnverifiedBlock,
+    RedbStorage, StateKey, StateValue, Storage, TopoHeight, Transaction, TxIndex, UnverifiedBlock,
 };
 
 use super::{Rng, account};
 
 /// Thread counts of the parallel engines.
 const THREADS: [usize; 6] = [1, 2, 3, 4, 8, 16];
+
+/// Databases of the two engines that use redb: the reference, and one that executes in parallel.
+const REDB: [&str; 2] = ["1-false.redb", "4-true.redb"];
 
 /// Engines that execute the same blocks.
 pub(crate) struct Fleet {
@@ -21,8 +25,10 @@ pub(crate) struct Fleet {
     others: Vec<(String, ContractEngine)>,
     /// Transactions that were executed by several workers at once, over all engines.
     parallel: Cell<usize>,
+    /// What every key that changed was last changed to.
+    values: RefCell<BTreeMap<StateKey, Option<StateValue>>>,
     /// Holds the databases.
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 /// Holds workers up before some transactions, by nothing, a yield, or up to a few hundred
@@ -65,14 +71,20 @@ impl Fleet {
             .iter()
             .map(|threads| (format!("{threads} threads"), open(*threads, true, *threads == 4)))
             .collect();
-        Self { reference: open(1, false, true), others, parallel: Cell::new(0), _folder: folder }
+        Self {
+            reference: open(1, false, true),
+            others,
+            parallel: Cell::new(0),
+            values: RefCell::default(),
+            folder,
+        }
     }
 
     pub(crate) fn reference(&self) -> &ContractEngine {
         &self.reference
     }
 
-    /// Executes a block everywhere, compares, commits everywhere, compares what is stored; returns
+    /// Executes a block everywhere, compares, commits everywhere, compares the tips; returns
     /// the reference's outcome, executed once more before the commit.
     #[track_caller]
     pub(crate) fn run(&self, transactions: Vec<Transaction>, what: &str) -> BlockOutcome {
@@ -99,19 +111,36 @@ impl Fleet {
         for (name, engine) in &self.others {
             assert_eq!(engine.tip(), self.reference.tip(), "{what}: tip of {name}");
         }
-        self.assert_same_stored(&again, what);
+        let mut values = self.values.borrow_mut();
+        for change in again.change_set().changes() {
+            values.insert(change.key.clone(), change.new.clone());
+        }
+        drop(values);
         again
     }
 
-    /// Every changed key reads the same everywhere.
+    /// Closes everything and looks at the databases themselves: both hold equal records of every
+    /// block, and every key that ever changed has the value its last change gave it.
     #[track_caller]
-    fn assert_same_stored(&self, outcome: &BlockOutcome, what: &str) {
-        for change in outcome.change_set().changes() {
-            let Some(tos_runtime::StateValue::Account(expected)) = &change.new else { continue };
-            let tos_runtime::StateKey::Account(address) = &change.key else { continue };
-            for (name, engine) in &self.others {
-                let found = engine.account(address).expect("it is read");
-                assert_eq!(&found, expected, "{what}: {address} on {name}");
+    pub(crate) fn close(self, what: &str) {
+        let Self { reference, others, values, folder, .. } = self;
+        let height = reference.tip().topoheight.0;
+        drop((reference, others));
+        let databases = REDB.map(|name| {
+            let storage = RedbStorage::open(folder.path().join(name)).expect("redb opens again");
+            (name, storage)
+        });
+        let record = |storage: &RedbStorage, height| {
+            storage.record(TopoHeight(height)).expect("it is read").expect("it is there")
+        };
+        for height in 0..=height {
+            let [(_, first), (_, second)] = &databases;
+            assert_eq!(record(first, height), record(second, height), "{what}: block {height}");
+        }
+        for (key, value) in values.into_inner() {
+            for (name, storage) in &databases {
+                let stored = storage.read(&key).expect("it is read");
+                assert_eq!(stored, value, "{what}: {key:?} in {name}");
             }
         }
     }
