@@ -7,7 +7,7 @@ use tos_host_api::{
 };
 
 use super::{ContractEngine, TipState};
-use crate::access::{self, AccessSet};
+use crate::access::AccessSet;
 use crate::error::{EngineError, InvalidTransaction};
 use crate::execute::{BlockEnv, Executor, GuestMessage, Interrupt, TxOutput, TxRef, engine_fault};
 use crate::pipeline::{callable, load_accounts, load_modules, merge};
@@ -128,9 +128,7 @@ impl ContractEngine {
                 Ok(intrinsic_gas) => intrinsic_gas,
                 Err(invalid) => return Ok(Simulation::invalid(&tx, invalid)),
             };
-            let mut entries = Vec::new();
-            access::collect(&tx, &mut entries);
-            let mut set = AccessSet::new(entries);
+            let mut set = AccessSet::of(&tx);
             let (output, change_set) = self.simulate_once(&tip, &tx, &set, intrinsic_gas)?;
             let missing = match output.result.as_ref().map(|receipt| &receipt.status) {
                 Ok(ExecutionStatus::Halted(HaltReason::UndeclaredAccess {

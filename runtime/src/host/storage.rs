@@ -89,15 +89,8 @@ fn link_slots(linker: &mut Linker<HostState>) -> wasmtime::Result<()> {
         let function = call.function;
         let (memory, state) = call.memory();
         let value: Arc<[u8]> = read(&memory, value, value_len)?;
-        state.journal.set_slot(
-            SlotRef {
-                contract: state.frame.contract,
-                partition: &arguments.partition,
-                key: &arguments.key,
-            },
-            Some(value),
-            function,
-        )?;
+        let slot = arguments.slot(state);
+        state.journal.set_slot(slot, Some(value), function)?;
         Ok(code(Status::Ok))
     });
     host_function!(linker, StorageRemove, |call, partition: u32, key: u32, key_len: u32| -> i32 {
