@@ -7,8 +7,10 @@
 //! Everything follows from a `u64` seed: equal seeds give equal bytes on every machine.
 
 pub mod bench;
+pub mod calibration;
 pub mod chain;
 pub mod conflicts;
+pub mod guests;
 mod mix;
 mod rng;
 pub mod shapes;

@@ -2,8 +2,8 @@
 //! transactions they sign. What they send is decided by the generators.
 
 use tos_runtime::{
-    AccessEntry, AccessList, AccessMode, Address, Amount, AssetId, ChainId, ContractId, Gas,
-    Genesis, Nonce, ProtocolParams, PublicKey, SigningKey, TopoHeight, Transaction,
+    AccessEntry, AccessList, AccessMode, Address, Amount, AssetId, ChainId, ContractId, Deposit,
+    Gas, Genesis, Nonce, ProtocolParams, PublicKey, SigningKey, TopoHeight, Transaction,
     TransactionType, Transfer, UnsignedTransaction,
 };
 
@@ -156,6 +156,20 @@ impl Order {
     pub fn with_access(mut self, entry: AccessEntry) -> Self {
         self.access.push(entry);
         self.access.sort_unstable();
+        self
+    }
+
+    /// Sends assets along with a call.
+    ///
+    /// # Panics
+    /// When the order is no call.
+    #[must_use]
+    pub fn with_deposits(mut self, sent: Vec<Deposit>) -> Self {
+        match &mut self.data {
+            TransactionType::InvokeContract { deposits, .. }
+            | TransactionType::DeployContract { deposits, .. } => *deposits = sent,
+            data => panic!("no call that takes deposits: {data:?}"),
+        }
         self
     }
 

@@ -14,3 +14,5 @@ pub(crate) use guest_memory::GuestMemory;
 pub(crate) use meter::Meter;
 pub(crate) use modules::{CompiledModule, Modules, Verdict};
 pub(crate) use profile::WASM_STACK_BYTES;
+#[cfg(feature = "testing")]
+pub use profile::config;

@@ -39,7 +39,11 @@ pub(crate) fn engine() -> Result<Engine, EngineError> {
         .map_err(|error| EngineError::Sandbox(format!("wasmtime engine: {error:#}")))
 }
 
-fn config() -> wasmtime::Result<Config> {
+/// The settings of that engine.
+///
+/// # Errors
+/// wasmtime does not know the target, which is a constant.
+pub fn config() -> wasmtime::Result<Config> {
     let mut config = Config::new();
     if let Some(triple) = target() {
         // An explicit target stops inference from the host's CPU: equal machine code everywhere.

@@ -4,51 +4,54 @@ use borsh::{BorshDeserialize, BorshSerialize};
 
 use super::operators::OperatorClass;
 
-/// Gas per operator, by class; one gas is meant to be about a nanosecond.
+/// Units of the counter inside a module that make one gas. Operators are priced in units, everything
+/// else in gas: a simple operator takes a fraction of what the smallest host function does.
+pub const UNITS_PER_GAS: u64 = 100;
+
+/// Prices of operators in units of a hundredth of a gas, by class.
 ///
-/// The fields are 16 bits wide so that no sum or product of them can overflow: 20,000 operators, or
-/// 2^32 pages or bytes, times 65,535 stay far below 2^63. First values, to be moved by
-/// measurement; moving one is a protocol change.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct OperatorCosts {
     /// Each call of a function, on the callee's side: frame, metering of the frame.
-    pub entry: u16,
+    pub entry: u32,
     /// Each declared local variable at a call: it is set to zero.
-    pub local: u16,
+    pub local: u32,
     /// Each pass of a loop's head.
-    pub loop_head: u16,
+    pub loop_head: u32,
     /// Constants, locals, `drop`, `select`, `nop`.
-    pub simple: u16,
+    pub simple: u32,
     /// Addition, logic, shifts, comparison, width changes.
-    pub arithmetic: u16,
+    pub arithmetic: u32,
+    /// `clz`, `ctz` and `popcnt`, which take several instructions.
+    pub count_bits: u32,
     /// Multiplication.
-    pub multiply: u16,
+    pub multiply: u32,
     /// Division and remainder.
-    pub divide: u16,
+    pub divide: u32,
     /// A read of memory.
-    pub load: u16,
+    pub load: u32,
     /// A write of memory.
-    pub store: u16,
+    pub store: u32,
     /// A read or write of a global.
-    pub global: u16,
+    pub global: u32,
     /// `if`, `br`, `br_if`, `return`, `unreachable`.
-    pub branch: u16,
+    pub branch: u32,
     /// `br_table`.
-    pub branch_table: u16,
+    pub branch_table: u32,
     /// `call`, on the caller's side.
-    pub call: u16,
+    pub call: u32,
     /// `call_indirect`, on the caller's side.
-    pub call_indirect: u16,
+    pub call_indirect: u32,
     /// `memory.size`.
-    pub memory_size: u16,
+    pub memory_size: u32,
     /// `memory.grow`, whatever it asks for.
-    pub memory_grow: u16,
+    pub memory_grow: u32,
     /// Each page that `memory.grow` asks for, granted or not.
-    pub memory_grow_page: u16,
+    pub memory_grow_page: u32,
     /// `memory.copy` and `memory.fill`, whatever their length.
-    pub memory_bulk: u16,
+    pub memory_bulk: u32,
     /// Each 8 bytes of `memory.copy` and `memory.fill`, started ones included.
-    pub memory_bulk_word: u16,
+    pub memory_bulk_word: u32,
 }
 
 impl OperatorCosts {
@@ -63,6 +66,7 @@ impl OperatorCosts {
             OperatorClass::Loop => self.loop_head,
             OperatorClass::Simple => self.simple,
             OperatorClass::Arithmetic => self.arithmetic,
+            OperatorClass::CountBits => self.count_bits,
             OperatorClass::Multiply => self.multiply,
             OperatorClass::Divide => self.divide,
             OperatorClass::Load => self.load,
@@ -87,25 +91,26 @@ impl OperatorCosts {
 impl Default for OperatorCosts {
     fn default() -> Self {
         Self {
-            entry: 5,
-            local: 1,
-            loop_head: 1,
-            simple: 1,
-            arithmetic: 1,
-            multiply: 2,
-            divide: 8,
-            load: 2,
-            store: 2,
-            global: 2,
-            branch: 1,
-            branch_table: 4,
-            call: 3,
-            call_indirect: 8,
-            memory_size: 2,
-            memory_grow: 300,
-            memory_grow_page: 8_000,
-            memory_bulk: 20,
-            memory_bulk_word: 1,
+            entry: 300,
+            local: 10,
+            loop_head: 50,
+            simple: 10,
+            arithmetic: 30,
+            count_bits: 150,
+            multiply: 60,
+            divide: 400,
+            load: 100,
+            store: 100,
+            global: 100,
+            branch: 50,
+            branch_table: 150,
+            call: 300,
+            call_indirect: 600,
+            memory_size: 50,
+            memory_grow: 10_000,
+            memory_grow_page: 800_000,
+            memory_bulk: 1_500,
+            memory_bulk_word: 50,
         }
     }
 }

@@ -193,7 +193,7 @@ impl Writer<'_> {
     }
 
     /// Charges `ceil(n / 2^shift) x price` for the operand on top and leaves it there.
-    fn charge_operand(&mut self, shift: u8, price: u16) {
+    fn charge_operand(&mut self, shift: u8, price: u32) {
         let (gas, operand) = (self.gas_local, self.scratch_local);
         let mut sink = self.sink();
         sink.local_tee(operand).local_get(gas).local_get(operand).i64_extend_i32_u();

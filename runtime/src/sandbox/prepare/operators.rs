@@ -16,6 +16,8 @@ pub enum OperatorClass {
     Simple,
     /// Addition, logic, shifts, comparison, width changes.
     Arithmetic,
+    /// `clz`, `ctz` and `popcnt`: no one instruction does them on every processor we compile for.
+    CountBits,
     /// Multiplication.
     Multiply,
     /// Division and remainder.
@@ -105,15 +107,18 @@ impl OperatorClass {
             | O::I32LeS | O::I32LeU | O::I32GeS | O::I32GeU
             | O::I64Eqz | O::I64Eq | O::I64Ne | O::I64LtS | O::I64LtU | O::I64GtS | O::I64GtU
             | O::I64LeS | O::I64LeU | O::I64GeS | O::I64GeU
-            | O::I32Clz | O::I32Ctz | O::I32Popcnt | O::I32Add | O::I32Sub
+            | O::I32Add | O::I32Sub
             | O::I32And | O::I32Or | O::I32Xor
             | O::I32Shl | O::I32ShrS | O::I32ShrU | O::I32Rotl | O::I32Rotr
-            | O::I64Clz | O::I64Ctz | O::I64Popcnt | O::I64Add | O::I64Sub
+            | O::I64Add | O::I64Sub
             | O::I64And | O::I64Or | O::I64Xor
             | O::I64Shl | O::I64ShrS | O::I64ShrU | O::I64Rotl | O::I64Rotr
             | O::I32WrapI64 | O::I64ExtendI32S | O::I64ExtendI32U
             | O::I32Extend8S | O::I32Extend16S
             | O::I64Extend8S | O::I64Extend16S | O::I64Extend32S => Self::Arithmetic,
+            O::I32Clz | O::I32Ctz | O::I32Popcnt | O::I64Clz | O::I64Ctz | O::I64Popcnt => {
+                Self::CountBits
+            }
             O::I32Mul | O::I64Mul => Self::Multiply,
             O::I32DivS | O::I32DivU | O::I32RemS | O::I32RemU
             | O::I64DivS | O::I64DivU | O::I64RemS | O::I64RemU => Self::Divide,
