@@ -177,6 +177,23 @@ host_functions! {
         access ["contract": Write], statuses [Insufficient, UnknownAsset], view false,
         "Destroys an amount from the contract's own account.";
 
+    50 Call "call"
+        (contract: I32, entry: I32, entry_len: I32, input: I32, input_len: I32, gas: I64,
+            deposits: I32, deposit_count: I32) -> I32,
+        gas 5000 + 2 per byte,
+        access ["contract, with deposits": Write, "callee, with deposits": Credit],
+        statuses [
+            Insufficient, TooLong, UnknownAsset, NoSuchContract, NoSuchEntry, DepthLimit, Reentry,
+            Reverted, Halted, DuplicateDeposit
+        ],
+        view true,
+        "Calls an entry of another contract; what a failing one did is undone.";
+    51 ReturnData "return_data" (out: I32, cap: I32) -> I32, gas 60 + 1 per byte, access [],
+        statuses [], view true,
+        "The length of what this call's last callee returned; written if it fits.";
+    52 RevertCode "revert_code" () -> I32, gas 30 + 0 per byte, access [], statuses [], view true,
+        "The code this call's last callee aborted with; 0 if it did not.";
+
     60 SetReturn "set_return" (data: I32, len: I32) -> I32, gas 60 + 2 per byte, access [],
         statuses [TooLong], view true, "Sets the return data; the last call wins.";
     61 Emit "emit" (topics: I32, topic_count: I32, data: I32, data_len: I32) -> I32,
@@ -188,6 +205,24 @@ host_functions! {
         "Reverts the call with a code; message, file and line go to the operator only.";
     63 DebugLog "debug_log" (message: I32, len: I32), gas 60 + 1 per byte, access [], statuses [],
         view true, "Gives a message to the operator; never part of a result.";
+
+    70 Blake3 "blake3" (data: I32, len: I32, out: I32), gas 200 + 2 per byte, access [],
+        statuses [], view true, "Writes the 32-byte BLAKE3 hash of the data.";
+    71 Sha256 "sha256" (data: I32, len: I32, out: I32), gas 200 + 4 per byte, access [],
+        statuses [], view true, "Writes the 32-byte SHA-256 hash of the data.";
+    72 Keccak256 "keccak256" (data: I32, len: I32, out: I32), gas 600 + 4 per byte, access [],
+        statuses [], view true, "Writes the 32-byte Keccak-256 hash of the data, as Ethereum's.";
+    73 Ed25519Verify "ed25519_verify"
+        (public_key: I32, signature: I32, message: I32, message_len: I32) -> I32,
+        gas 60000 + 4 per byte, access [], statuses [InvalidSignature], view true,
+        "Checks an Ed25519 signature of a message under the rules of ZIP-215.";
+    74 Secp256k1Recover "secp256k1_recover" (hash: I32, signature: I32, out: I32) -> I32,
+        gas 200000 + 0 per byte, access [], statuses [InvalidSignature], view true,
+        "Writes the 64-byte public key that signed a 32-byte hash.";
+
+    80 Random "random" (out: I32, len: I32) -> I32, gas 200 + 2 per byte, access [],
+        statuses [TooLong], view true,
+        "Writes bytes that follow from the block and the transaction's place in it: predictable.";
 }
 
 impl HostFunction {
