@@ -12,6 +12,7 @@
 mod host;
 mod intrinsic;
 #[path = "../shared/machine.rs"]
+#[allow(dead_code, reason = "shared with another bench, which uses the rest")]
 mod machine;
 mod operators;
 

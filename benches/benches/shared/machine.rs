@@ -10,6 +10,8 @@ use wasmtime::{Engine, Global, Instance, Linker, Memory, Module, Store, TypedFun
 
 /// More than any run uses.
 const PLENTY: i64 = 1 << 50;
+/// Room for the instances that are compared with each other.
+const INSTANCES: usize = 16;
 /// Words of stack, as the sandbox grants them.
 const STACK_WORDS: i32 = 16_384;
 
@@ -35,7 +37,7 @@ impl Sandbox {
     /// The sandbox's settings and the default prices.
     pub fn new() -> Self {
         let engine = |fuel| {
-            let mut config = must(tos_runtime::testing::sandbox_config());
+            let mut config = must(tos_runtime::testing::sandbox_config(INSTANCES));
             config.consume_fuel(fuel);
             must(Engine::new(&config))
         };

@@ -131,6 +131,46 @@ const WORKLOADS: &[(HostFunction, &str, u32, &str)] = &[
     (DebugLog, "1,024 letters", KEPT, "(call $debug_log (i32.const 100000) (i32.const 1024))"),
     (DebugLog, "1,024 zeros, each escaped", KEPT,
         "(call $debug_log (i32.const 90000) (i32.const 1024))"),
+    (Blake3, "nothing", MANY, "(call $blake3 (i32.const 0) (i32.const 0) (i32.const 300))"),
+    (Blake3, "60,000 bytes", FEW, "(call $blake3 (i32.const 0) (i32.const 60000)
+        (i32.const 300))"),
+    (Sha256, "nothing", MANY, "(call $sha256 (i32.const 0) (i32.const 0) (i32.const 300))"),
+    (Sha256, "60,000 bytes", FEW, "(call $sha256 (i32.const 0) (i32.const 60000)
+        (i32.const 300))"),
+    (Keccak256, "nothing", MANY, "(call $keccak256 (i32.const 0) (i32.const 0) (i32.const 300))"),
+    (Keccak256, "60,000 bytes", FEW, "(call $keccak256 (i32.const 0) (i32.const 60000)
+        (i32.const 300))"),
+    (Ed25519Verify, "32 bytes", FEW, "(call $is (call $ed25519_verify (i32.const 4160)
+        (i32.const 4192) (i32.const 4256) (i32.const 32)) (i32.const 0))"),
+    (Ed25519Verify, "60,000 bytes, wrong", FEW, "(drop (call $ed25519_verify (i32.const 4160)
+        (i32.const 4192) (i32.const 4256) (i32.const 60000)))"),
+    (Ed25519Verify, "no key", FEW, "(drop (call $ed25519_verify (i32.const 160)
+        (i32.const 4192) (i32.const 4256) (i32.const 32)))"),
+    (Secp256k1Recover, "", FEW, "(call $is (call $secp256k1_recover (i32.const 4288)
+        (i32.const 4320) (i32.const 300)) (i32.const 0))"),
+    (Secp256k1Recover, "no signature", FEW, "(drop (call $secp256k1_recover (i32.const 4288)
+        (i32.const 4288) (i32.const 300)))"),
+    (Random, "nothing", MANY, "(drop (call $random (i32.const 300) (i32.const 0)))"),
+    (Random, "32 bytes", MANY, "(drop (call $random (i32.const 300) (i32.const 32)))"),
+    (Random, "1,024 bytes", MANY, "(call $is (call $random (i32.const 8192) (i32.const 1024))
+        (i32.const 0))"),
+    (Call, "an empty entry", FEW, "(call $is (call $call (i32.const 4096) (i32.const 256)
+        (i32.const 4) (i32.const 0) (i32.const 0) (i64.const 100000) (i32.const 0) (i32.const 0))
+        (i32.const 0))"),
+    (Call, "an empty entry, 60,000 bytes of input", FEW, "(call $is (call $call (i32.const 4096)
+        (i32.const 256) (i32.const 4) (i32.const 0) (i32.const 60000) (i64.const 100000)
+        (i32.const 0) (i32.const 0)) (i32.const 0))"),
+    (Call, "an entry that aborts", FEW, "(drop (call $call (i32.const 4096) (i32.const 260)
+        (i32.const 4) (i32.const 0) (i32.const 0) (i64.const 100000) (i32.const 0)
+        (i32.const 0)))"),
+    (Call, "no such entry", MANY, "(drop (call $call (i32.const 4096) (i32.const 0)
+        (i32.const 4) (i32.const 0) (i32.const 0) (i64.const 100000) (i32.const 0)
+        (i32.const 0)))"),
+    (Call, "no such contract", MANY, "(drop (call $call (i32.const 0) (i32.const 256)
+        (i32.const 4) (i32.const 0) (i32.const 0) (i64.const 100000) (i32.const 0)
+        (i32.const 0)))"),
+    (ReturnData, "none", MANY, "(drop (call $return_data (i32.const 300) (i32.const 4)))"),
+    (RevertCode, "", MANY, "(drop (call $revert_code))"),
     (DebugLog, "beyond what is kept", MANY, "(call $debug_log (i32.const 90000) (i32.const 0))"),
 ];
 
@@ -165,8 +205,9 @@ impl HostWorkload {
 }
 
 /// The guest of all workloads. In its memory stand its own address at 0, the caller's at 64, assets
-/// at 128 (the last deposited one), 160 (an unknown one) and 192 (the native one), and at 512 a key
-/// whose last bytes are the number of the pass.
+/// at 128 (the last deposited one), 160 (an unknown one) and 192 (the native one), names of entries
+/// at 256 and 260, at 512 a key whose last bytes are the number of the pass, and from 4096 on the
+/// input that `scene.rs` makes.
 #[must_use]
 pub fn host_guest() -> String {
     let mut text = String::from("(module\n");
@@ -185,6 +226,7 @@ pub fn host_guest() -> String {
         r#"(memory (export "memory") 2)
         (data (i32.const 128) "\10\10\10\10\10\10\10\10\10\10\10\10\10\10\10\10\10\10\10\10\10\10\10\10\10\10\10\10\10\10\10\10")
         (data (i32.const 160) "\77\77\77\77")
+        (data (i32.const 256) "idlefail")
         (data (i32.const 100000) "{}")
         (func $is (param $found i32) (param $expected i32)
           (if (i32.ne (local.get $found) (local.get $expected)) (then unreachable)))"#,
@@ -240,6 +282,7 @@ fn entry(text: &mut String, name: &str, calls: u32, body: &str) {
         r#"(func (export "{name}") (local $i i32)
           (call $contract (i32.const 0))
           (call $caller (i32.const 64))
+          (drop (call $input (i32.const 4096) (i32.const 60000)))
           (i32.store8 (i32.const 512) (i32.const {kind}))
           (loop $again
             (i32.store (i32.const 524) (local.get $i))

@@ -154,9 +154,25 @@ fn unpredictable() -> Vec<OperatorWorkload> {
     let table = copies(COPIES, |_| {
         format!("{draw} {}", branch_table("(i32.shr_u (local.get $r) (i32.const 29))"))
     });
+    let indirect = copies(COPIES, |_| {
+        format!(
+            "{draw} (local.set $a (call_indirect (type $unary) (local.get $a)
+               (i32.shr_u (local.get $r) (i32.const 29))))"
+        )
+    });
     vec![
         OperatorWorkload::special(Branch, "br_if at random", COPIES, br_if),
         OperatorWorkload::special(BranchTable, "br_table at random", COPIES, table),
+        OperatorWorkload::special(CallIndirect, "call_indirect at random", COPIES, indirect)
+            .with_fields(format!(
+                "(type $unary (func (param i32) (result i32))) (table 8 8 funcref)
+                 (elem (i32.const 0) {}) {}",
+                copies(8, |idx| format!("$f{idx} ")),
+                copies(8, |idx| format!(
+                    "(func $f{idx} (param i32) (result i32)
+                       (i32.add (local.get 0) (i32.const {idx})))"
+                ))
+            )),
     ]
 }
 

@@ -4,6 +4,7 @@
 
 mod bad_blocks;
 mod bad_transactions;
+mod calls;
 mod commit;
 mod equivalence;
 mod golden;

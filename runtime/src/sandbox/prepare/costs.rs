@@ -4,11 +4,21 @@ use borsh::{BorshDeserialize, BorshSerialize};
 
 use super::operators::OperatorClass;
 
-/// Units of the counter inside a module that make one gas. Operators are priced in units, everything
-/// else in gas: a simple operator takes a fraction of what the smallest host function does.
+/// Units of the counter inside a module that make one gas. Operators are priced in units,
+/// everything else in gas: a simple operator takes a fraction of what a host function does.
 pub const UNITS_PER_GAS: u64 = 100;
 
-/// Prices of operators in units of a hundredth of a gas, by class.
+/// Prices of operators, by class, in units of the counter: hundredths of a gas, and so of a
+/// nanosecond.
+///
+/// Measured by the bench `calibration` of `tos-benches`, as machine code of the sandbox's settings.
+/// An operator takes one time when copies of it wait for each other (its latency) and another when
+/// they do not (its throughput); real programs are in between. The price is the larger of the
+/// throughput and half of the latency, for the worst operator of a class in the worst circumstances
+/// it can be brought into: branches that go at random, reads that miss the nearer caches. It is
+/// never below 10, so that a long function of operators that compile to nothing still pays for being
+/// walked through. Most programs therefore take less time than they pay for.
+///
 ///
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct OperatorCosts {
@@ -57,6 +67,9 @@ pub struct OperatorCosts {
 impl OperatorCosts {
     /// Version of the default prices.
     pub const VERSION: u32 = 1;
+    /// The highest price allowed. 20,000 operators, or 2^32 pages or words, times this stay below
+    /// 2^57, so that no sum or product of prices overflows the counter.
+    pub const PRICE_MAX: u32 = 1 << 24;
 
     /// What one operator costs, besides anything proportional to its operands. Structure is free:
     /// it compiles to nothing, and its size is paid for at deployment.
@@ -91,26 +104,26 @@ impl OperatorCosts {
 impl Default for OperatorCosts {
     fn default() -> Self {
         Self {
-            entry: 300,
+            entry: 100,
             local: 10,
-            loop_head: 50,
+            loop_head: 20,
             simple: 10,
-            arithmetic: 30,
-            count_bits: 150,
-            multiply: 60,
-            divide: 400,
-            load: 100,
-            store: 100,
-            global: 100,
-            branch: 50,
-            branch_table: 150,
-            call: 300,
-            call_indirect: 600,
-            memory_size: 50,
-            memory_grow: 10_000,
-            memory_grow_page: 800_000,
-            memory_bulk: 1_500,
-            memory_bulk_word: 50,
+            arithmetic: 40,
+            count_bits: 250,
+            multiply: 40,
+            divide: 250,
+            load: 500,
+            store: 60,
+            global: 40,
+            branch: 80,
+            branch_table: 400,
+            call: 100,
+            call_indirect: 400,
+            memory_size: 20,
+            memory_grow: 2_000,
+            memory_grow_page: 2_500_000,
+            memory_bulk: 500,
+            memory_bulk_word: 10,
         }
     }
 }
