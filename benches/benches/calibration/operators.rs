@@ -21,7 +21,7 @@ const MEMORY_BYTES: usize = 4 << 20;
 const LINE_BYTES: usize = 64;
 
 /// Measures all of them.
-pub fn measure() -> Report {
+pub(crate) fn measure() -> Report {
     let sandbox = Sandbox::new();
     let mut rows: Vec<Row> =
         operator_workloads().iter().map(|workload| row(&sandbox, workload)).collect();
@@ -42,7 +42,7 @@ fn row(sandbox: &Sandbox, workload: &OperatorWorkload) -> Row {
         machine.write(0, &contents(workload.memory));
         machine
     });
-    let mut run = |machine: &mut Machine, passes: u32| {
+    let run = |machine: &mut Machine, passes: u32| {
         machine.write(0, &head(passes, workload.condition, workload.len));
         machine.run()
     };

@@ -4,9 +4,9 @@
 use std::time::{Duration, Instant};
 
 use tos_benches::bench::must;
-use tos_runtime::limits::{IMPORT_MODULE, MEMORY_EXPORT};
+use tos_runtime::limits::MEMORY_EXPORT;
 use tos_runtime::prepare::{GAS_EXPORT, OperatorCosts, STACK_EXPORT, prepare};
-use wasmtime::{Engine, Global, Instance, Linker, Memory, Module, Store, TypedFunc, Val};
+use wasmtime::{Engine, Global, Linker, Memory, Module, Store, TypedFunc, Val};
 
 /// More than any run uses.
 const PLENTY: i64 = 1 << 50;
@@ -17,7 +17,7 @@ const STACK_WORDS: i32 = 16_384;
 
 /// How a module is built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Build {
+pub(crate) enum Build {
     /// As it is.
     Plain,
     /// Metered by preparation.
@@ -27,7 +27,7 @@ pub enum Build {
 }
 
 /// The engines of all builds.
-pub struct Sandbox {
+pub(crate) struct Sandbox {
     plain: Engine,
     fuelled: Engine,
     costs: OperatorCosts,
@@ -35,7 +35,7 @@ pub struct Sandbox {
 
 impl Sandbox {
     /// The sandbox's settings and the default prices.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let engine = |fuel| {
             let mut config = must(tos_runtime::testing::sandbox_config(INSTANCES));
             config.consume_fuel(fuel);
@@ -45,7 +45,7 @@ impl Sandbox {
     }
 
     /// A module, ready to be instantiated.
-    pub fn compile(&self, build: Build, wasm: &[u8]) -> Module {
+    pub(crate) fn compile(&self, build: Build, wasm: &[u8]) -> Module {
         match build {
             Build::Plain => must(Module::from_binary(&self.plain, wasm)),
             Build::Metered => {
@@ -57,9 +57,8 @@ impl Sandbox {
 }
 
 /// An instance and its entry `run`.
-pub struct Machine {
+pub(crate) struct Machine {
     store: Store<()>,
-    instance: Instance,
     memory: Memory,
     entry: TypedFunc<(), ()>,
     counters: Option<(Global, Global)>,
@@ -68,7 +67,7 @@ pub struct Machine {
 
 impl Machine {
     /// A fresh instance with the host functions of `link`.
-    pub fn new(module: &Module, entry: &str, link: impl FnOnce(&mut Linker<()>)) -> Self {
+    pub(crate) fn new(module: &Module, entry: &str, link: impl FnOnce(&mut Linker<()>)) -> Self {
         let mut store = Store::new(module.engine(), ());
         let mut linker = Linker::new(module.engine());
         link(&mut linker);
@@ -78,21 +77,21 @@ impl Machine {
         let mut global = |name| instance.get_global(&mut store, name);
         let counters = global(GAS_EXPORT).zip(global(STACK_EXPORT));
         let fuelled = store.get_fuel().is_ok();
-        Self { store, instance, memory, entry, counters, fuelled }
+        Self { store, memory, entry, counters, fuelled }
     }
 
     /// Writes to the guest's memory.
-    pub fn write(&mut self, offset: usize, bytes: &[u8]) {
+    pub(crate) fn write(&mut self, offset: usize, bytes: &[u8]) {
         must(self.memory.write(&mut self.store, offset, bytes));
     }
 
     /// Reads the guest's memory.
-    pub fn read(&self, offset: usize, len: usize) -> &[u8] {
+    pub(crate) fn read(&self, offset: usize, len: usize) -> &[u8] {
         &self.memory.data(&self.store)[offset..offset + len]
     }
 
     /// Runs the entry once: how long it took.
-    pub fn run(&mut self) -> Duration {
+    pub(crate) fn run(&mut self) -> Duration {
         if let Some((gas, stack)) = self.counters {
             must(gas.set(&mut self.store, Val::I64(PLENTY)));
             must(stack.set(&mut self.store, Val::I32(STACK_WORDS)));
@@ -106,17 +105,9 @@ impl Machine {
     }
 
     /// Units of gas that the last run of a metered module took.
-    pub fn gas_units(&mut self) -> u64 {
+    pub(crate) fn gas_units(&mut self) -> u64 {
         let Some((gas, _)) = self.counters else { return 0 };
         let left = gas.get(&mut self.store).i64().expect("the counter is an i64");
         u64::try_from(PLENTY - left).expect("gas is never given back")
     }
-
-    /// Another entry of the same instance.
-    pub fn select(&mut self, entry: &str) {
-        self.entry = must(self.instance.get_typed_func(&mut self.store, entry));
-    }
 }
-
-/// Name of the module that host functions are imported from.
-pub const IMPORTS: &str = IMPORT_MODULE;

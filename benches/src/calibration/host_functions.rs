@@ -209,7 +209,7 @@ impl HostWorkload {
 /// at 256 and 260, at 512 a key whose last bytes are the number of the pass, and from 4096 on the
 /// input that `scene.rs` makes.
 #[must_use]
-pub fn host_guest() -> String {
+pub(super) fn host_guest() -> String {
     let mut text = String::from("(module\n");
     for spec in HOST_FUNCTIONS {
         let name = spec.name;

@@ -13,13 +13,14 @@ pub const UNITS_PER_GAS: u64 = 100;
 ///
 /// Measured by the bench `calibration` of `tos-benches`, as machine code of the sandbox's settings.
 /// An operator takes one time when copies of it wait for each other (its latency) and another when
-/// they do not (its throughput); real programs are in between. The price is the larger of the
-/// throughput and half of the latency, for the worst operator of a class in the worst circumstances
-/// it can be brought into: branches that go at random, reads that miss the nearer caches. It is
-/// never below 10, so that a long function of operators that compile to nothing still pays for being
-/// walked through. Most programs therefore take less time than they pay for.
+/// they do not (its throughput). The price is the larger of the throughput and half of the latency
+/// of a class's worst operator; it is raised where a program made of little else would still take
+/// more than about a nanosecond per gas: reads that miss the nearer caches, branches that go at
+/// random. It is never below 10, so that a long function of operators that compile to nothing
+/// still pays for its size. Most programs therefore take less time than they pay for, up to a tenth
+/// of it where they read memory that is near.
 ///
-///
+/// First values of this measurement; moving one is a protocol change.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct OperatorCosts {
     /// Each call of a function, on the callee's side: frame, metering of the frame.
@@ -109,21 +110,21 @@ impl Default for OperatorCosts {
             loop_head: 20,
             simple: 10,
             arithmetic: 40,
-            count_bits: 250,
-            multiply: 40,
-            divide: 250,
-            load: 500,
+            count_bits: 300,
+            multiply: 50,
+            divide: 300,
+            load: 800,
             store: 60,
             global: 40,
-            branch: 80,
-            branch_table: 400,
+            branch: 100,
+            branch_table: 500,
             call: 100,
-            call_indirect: 400,
+            call_indirect: 800,
             memory_size: 20,
             memory_grow: 2_000,
             memory_grow_page: 2_500_000,
             memory_bulk: 500,
-            memory_bulk_word: 10,
+            memory_bulk_word: 12,
         }
     }
 }
