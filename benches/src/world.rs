@@ -219,6 +219,14 @@ impl World {
         world
     }
 
+    /// The same world on a chain where growth of the state costs nothing, so that gas stands for
+    /// time alone.
+    #[must_use]
+    pub fn without_growth(mut self) -> Self {
+        self.params.costs.state_byte = 0;
+        self
+    }
+
     /// How many accounts there are.
     #[must_use]
     pub fn len(&self) -> usize {

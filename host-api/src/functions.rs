@@ -173,7 +173,7 @@ host_functions! {
         gas 1500 + 2 per byte, access ["partition": Write], statuses [KeyLength, ValueLength],
         view false, "Sets a slot.";
     23 StorageRemove storage_remove (partition: I32, key: I32, key_len: I32) -> I32,
-        gas 800 + 2 per byte, access ["partition": Write], statuses [NotFound, KeyLength],
+        gas 800 + 1 per byte, access ["partition": Write], statuses [NotFound, KeyLength],
         view false, "Removes a slot.";
     24 CounterAdd counter_add (partition: I32, key: I32, key_len: I32, amount: I64) -> I32,
         gas 800 + 2 per byte, access ["partition": Credit], statuses [KeyLength],

@@ -6,7 +6,7 @@ use tos_host_api::{ChainId, Gas, Hash, limits};
 
 use crate::error::OpenError;
 use crate::gas::CostTable;
-use crate::sandbox::prepare;
+use crate::sandbox::prepare::{self, OperatorCosts};
 
 /// Local choices of one node. None of them can change a result.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,6 +87,15 @@ impl ProtocolParams {
             block_gas_limit: Gas(20_000_000_000),
             transaction_gas_limit: Gas(1_000_000_000),
             costs: CostTable::default(),
+        }
+    }
+
+    /// Checks the prices of operators, so that no sum or product of them overflows the counter.
+    pub(crate) fn check(&self) -> Result<(), OpenError> {
+        let limit = OperatorCosts::PRICE_MAX;
+        match self.costs.operators.all().into_iter().find(|(_, price)| *price > limit) {
+            Some((price, found)) => Err(OpenError::PriceTooHigh { price, limit, found }),
+            None => Ok(()),
         }
     }
 

@@ -266,6 +266,16 @@ pub enum OpenError {
         /// What it is.
         found: String,
     },
+    /// The price of an operator is higher than the counter inside modules is made for.
+    #[error("the price {price} of operators is {found}, at most {limit} is allowed")]
+    PriceTooHigh {
+        /// The field of `OperatorCosts`.
+        price: &'static str,
+        /// The highest price allowed.
+        limit: u32,
+        /// The price.
+        found: u32,
+    },
     /// The storage is empty and no genesis was given.
     #[error("the storage is empty: a new chain needs a genesis")]
     NoGenesis,

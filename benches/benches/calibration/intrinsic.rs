@@ -95,7 +95,7 @@ pub(crate) fn measure() -> Report {
 
 impl Scene {
     fn new() -> Self {
-        let mut world = World::new(TXS, 7);
+        let mut world = World::new(TXS, 7).without_growth();
         let config = EngineConfig { max_parallel_threads: 1, ..EngineConfig::default() };
         let builder = ContractEngine::builder().storage(MemoryStorage::new()).config(config);
         let engine = must(builder.genesis(world.genesis()).build());

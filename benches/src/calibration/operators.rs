@@ -138,15 +138,15 @@ const fn template(
 
 #[rustfmt::skip] // A table.
 const TEMPLATES: &[Template] = &[
-    template(Simple, "i32 select", "i32", "(select X Y A)"),
+    template(Simple, "i32 select", "i32", "(select X (local.get $n) A)"),
     template(Simple, "i64.const, large", "i64", "(i64.add (i64.xor A (i64.const NUM)) X)"),
     template(Arithmetic, "i32.add", "i32", "(i32.add A X)"),
     template(Arithmetic, "i64.add", "i64", "(i64.add A X)"),
     template(Arithmetic, "i64.xor", "i64", "(i64.xor A X)"),
     template(Arithmetic, "i32.shl", "i32", "(i32.shl A X)"),
     template(Arithmetic, "i64.shr_s", "i64", "(i64.shr_s A X)"),
-    template(Arithmetic, "i32.rotl", "i32", "(i32.rotl A X)"),
-    template(Arithmetic, "i64.rotr", "i64", "(i64.rotr A X)"),
+    template(Arithmetic, "i32.add and i32.rotl", "i32", "(i32.rotl (i32.add A X) Y)"),
+    template(Arithmetic, "i64.xor and i64.rotr", "i64", "(i64.rotr (i64.xor A X) Y)"),
     template(Arithmetic, "i32.lt_s", "i32", "(i32.lt_s A X)"),
     template(Arithmetic, "i64.eq and i64.extend_i32_u", "i64", "(i64.extend_i32_u (i64.eq A X))"),
     template(Arithmetic, "i32.add and i32.eqz", "i32", "(i32.eqz (i32.add A X))"),

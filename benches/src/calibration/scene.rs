@@ -74,7 +74,7 @@ impl HostScene {
     /// When a transaction fails: a mistake in the workloads.
     #[must_use]
     pub fn new() -> Self {
-        let mut world = World::new(2, SEED);
+        let mut world = World::new(2, SEED).without_growth();
         let mut genesis = world.genesis();
         for number in 1..=DEPOSITS {
             let funds = Amount(1_000_000);

@@ -111,6 +111,7 @@ impl ContractEngineBuilder {
 /// Writes the genesis into an empty storage.
 fn begin(storage: &dyn Storage, genesis: &Genesis) -> Result<ChainMeta, EngineError> {
     check_version(&genesis.params)?;
+    genesis.params.check()?;
     let record = genesis.record()?;
     let meta = ChainMeta {
         format: STORAGE_FORMAT,
@@ -135,6 +136,7 @@ fn check_compatible(meta: &ChainMeta, genesis: Option<&Genesis>) -> Result<(), E
     }
     let stored = decode_params(meta)?;
     check_version(&stored)?;
+    stored.check()?;
     let Some(genesis) = genesis else { return Ok(()) };
     let given = &genesis.params;
     if stored.chain_id != given.chain_id {

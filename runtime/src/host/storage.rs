@@ -97,6 +97,7 @@ fn link_slots(linker: &mut Linker<HostState>) -> wasmtime::Result<()> {
     });
     host_function!(linker, StorageRemove, |call, partition: u32, key: u32, key_len: u32| -> i32 {
         let arguments = slot_arguments!(call, partition, key, key_len);
+        charge_replaced(call, &arguments)?;
         let function = call.function;
         let state = call.state();
         let slot = arguments.slot(state);
@@ -164,20 +165,31 @@ fn read_slot(
     state.scope.journal.slot(slot, function)
 }
 
+/// Length of the value that a write replaces or removes, `None` if there is none. Charges for its
+/// bytes: the block's digest covers them and its record keeps them.
+fn charge_replaced(
+    call: &mut HostCall<'_, '_>,
+    arguments: &SlotArguments,
+) -> Result<Option<u64>, Interrupt> {
+    let function = call.function;
+    let state = call.state();
+    let slot = arguments.slot(state);
+    // Looking takes the same access as writing: `Write` permits `Read`.
+    state.scope.journal.check_access(slot.partition, AccessMode::Write, function)?;
+    let old = state.scope.journal.slot(slot, function)?.map(|old| old.len() as u64);
+    call.charge_bytes(old.unwrap_or(0))?;
+    Ok(old)
+}
+
 /// Charges for the bytes by which a write makes a slot grow. Nothing is given back for shrinking.
 fn charge_growth_of_slot(
     call: &mut HostCall<'_, '_>,
     arguments: &SlotArguments,
     value_len: u64,
 ) -> Result<(), Interrupt> {
-    let (function, key_len) = (call.function, arguments.key.len() as u64);
-    let state = call.state();
-    let slot = arguments.slot(state);
-    // Looking takes the same access as writing: `Write` permits `Read`.
-    state.scope.journal.check_access(slot.partition, AccessMode::Write, function)?;
-    let old = state.scope.journal.slot(slot, function)?;
+    let (old, key_len) = (charge_replaced(call, arguments)?, arguments.key.len() as u64);
     call.charge_growth(|costs| match old {
-        Some(old) => costs.state_byte.checked_mul(value_len.saturating_sub(old.len() as u64)),
+        Some(old) => costs.state_byte.checked_mul(value_len.saturating_sub(old)),
         None => costs.new_slot(key_len, value_len),
     })
 }

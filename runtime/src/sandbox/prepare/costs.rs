@@ -72,6 +72,33 @@ impl OperatorCosts {
     /// 2^57, so that no sum or product of prices overflows the counter.
     pub const PRICE_MAX: u32 = 1 << 24;
 
+    /// Every price with its name.
+    #[must_use]
+    pub fn all(&self) -> [(&'static str, u32); 20] {
+        [
+            ("entry", self.entry),
+            ("local", self.local),
+            ("loop_head", self.loop_head),
+            ("simple", self.simple),
+            ("arithmetic", self.arithmetic),
+            ("count_bits", self.count_bits),
+            ("multiply", self.multiply),
+            ("divide", self.divide),
+            ("load", self.load),
+            ("store", self.store),
+            ("global", self.global),
+            ("branch", self.branch),
+            ("branch_table", self.branch_table),
+            ("call", self.call),
+            ("call_indirect", self.call_indirect),
+            ("memory_size", self.memory_size),
+            ("memory_grow", self.memory_grow),
+            ("memory_grow_page", self.memory_grow_page),
+            ("memory_bulk", self.memory_bulk),
+            ("memory_bulk_word", self.memory_bulk_word),
+        ]
+    }
+
     /// What one operator costs, besides anything proportional to its operands. Structure is free:
     /// it compiles to nothing, and its size is paid for at deployment.
     pub(super) fn of(&self, class: OperatorClass) -> u64 {
@@ -126,5 +153,32 @@ impl Default for OperatorCosts {
             memory_bulk: 500,
             memory_bulk_word: 12,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_lists_every_price_once() {
+        let costs = OperatorCosts::default();
+        let listed: Vec<u32> = costs.all().iter().map(|(_, price)| *price).collect();
+        // The encoding is the fields one after the other, so none can be left out of it.
+        assert_eq!(
+            borsh::to_vec(&listed).expect("encodes")[4..],
+            borsh::to_vec(&costs).expect("encodes")
+        );
+        assert!(listed.iter().all(|price| (10..=OperatorCosts::PRICE_MAX).contains(price)));
+    }
+
+    #[test]
+    fn the_highest_prices_cannot_overflow_the_counter() {
+        let price = u128::from(OperatorCosts::PRICE_MAX);
+        let operators = u128::from(super::super::limits::OPERATORS_MAX);
+        let locals = u128::from(super::super::limits::LOCALS_MAX);
+        // A metered block of everything a function can hold; a bulk operation of all of memory.
+        assert!((operators + locals + 1) * price < 1 << 62);
+        assert!((1 << 32) * price < 1 << 62);
     }
 }

@@ -12,8 +12,8 @@
     global.get 0        ;; fetch the counter
     local.set 1
     block
-      local.get 1       ;; entry 5, local.get 1, i32.const 1, i32.mul 2
-      i64.const 9
+      local.get 1       ;; entry 100, local.get 10, i32.const 10, i32.mul 50
+      i64.const 170
       i64.sub
       local.tee 1
       i64.const 0
@@ -36,8 +36,8 @@
     global.get 0
     local.set 1
     block
-      local.get 1       ;; entry 5, one local 1; nothing else belongs to this block
-      i64.const 6
+      local.get 1       ;; entry 100, one local 10; nothing else belongs to this block
+      i64.const 110
       i64.sub
       local.tee 1
       i64.const 0
@@ -54,8 +54,8 @@
       br_if 0
       block
         loop
-          local.get 1   ;; head 1, local.get 1, i32.const 1, i32.add 1, call 3, local.tee 1,
-          i64.const 11  ;; i32.const 1, i32.lt_u 1, br_if 1
+          local.get 1   ;; head 20, local.get 10, i32.const 10, i32.add 40, call 100,
+          i64.const 340 ;; local.tee 10, i32.const 10, i32.lt_u 40, br_if 100
           i64.sub
           local.tee 1
           i64.const 0
@@ -73,8 +73,8 @@
           i32.const 100
           i32.lt_u
           br_if 0
-          local.get 1   ;; when the branch is not taken: local.get 1, i32.const 1, i32.lt_u 1, if 1
-          i64.const 4
+          local.get 1   ;; when the branch is not taken: local.get 10, i32.const 10, i32.lt_u 40,
+          i64.const 160 ;; if 100
           i64.sub
           local.tee 1
           i64.const 0
@@ -84,8 +84,8 @@
           i32.const 64
           i32.lt_u
           if
-            local.get 1 ;; return 1
-            i64.const 1
+            local.get 1 ;; return 100
+            i64.const 100
             i64.sub
             local.tee 1
             i64.const 0
@@ -93,8 +93,8 @@
             br_if 3
             br 2
           end
-          local.get 1   ;; when it did not return: i32.const 1, local.get 1, i32.store 2
-          i64.const 4
+          local.get 1   ;; when it did not return: i32.const 10, local.get 10, i32.store 60
+          i64.const 80
           i64.sub
           local.tee 1
           i64.const 0

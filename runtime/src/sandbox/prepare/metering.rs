@@ -37,7 +37,7 @@ use super::operators::OperatorClass;
 pub(super) struct Charge {
     /// Position of the operator, counted from 0.
     pub(super) before: usize,
-    /// Gas. Not zero.
+    /// Units of gas. Not zero.
     pub(super) gas: u64,
 }
 

@@ -38,6 +38,9 @@
 //! `memory.grow` is charged per page asked for, granted or not, and `memory.copy` and `memory.fill`
 //! per 8 bytes, each before it runs.
 //!
+//! Prices are in units of which [`UNITS_PER_GAS`] make one gas, because an operator takes a fraction
+//! of the time that the cheapest host function does.
+//!
 //! A call that completes has paid the sum of the prices of the operators it ran, exactly. One that
 //! is stopped halfway has paid for the rest of its block in advance.
 //!

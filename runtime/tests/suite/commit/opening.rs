@@ -1,5 +1,6 @@
 //! Opening: a chain is continued as it was left, or refused with a reason.
 
+use tos_runtime::prepare::OperatorCosts;
 use tos_runtime::{
     Amount, AssetId, ChainId, ContractEngine, EngineConfig, EngineError, Gas, Genesis, OpenError,
     ProtocolParams, RedbStorage, Storage,
@@ -66,6 +67,26 @@ fn an_empty_storage_needs_a_genesis() {
     let error = open_error(storage.clone(), None);
     assert!(matches!(error, OpenError::NoGenesis), "{error}");
     assert_eq!(storage.meta().expect("it is read"), None, "nothing was written");
+}
+
+#[test]
+fn a_genesis_with_a_price_the_counter_cannot_take_is_refused() {
+    let genesis = |price| {
+        let mut params = ProtocolParams::new(CHAIN);
+        params.costs.operators.memory_bulk_word = price;
+        Genesis::new(params)
+    };
+    let max = OperatorCosts::PRICE_MAX;
+    let storage = FailingStorage::new();
+    match open_error(storage.clone(), Some(genesis(max + 1))) {
+        OpenError::PriceTooHigh { price, limit, found } => {
+            assert_eq!((price, limit, found), ("memory_bulk_word", max, max + 1));
+        }
+        error => panic!("{error}"),
+    }
+    assert_eq!(storage.meta().expect("it is read"), None, "nothing was written");
+    let builder = ContractEngine::builder().storage(storage).genesis(genesis(max));
+    assert!(builder.build().is_ok(), "the highest price is allowed");
 }
 
 #[test]

@@ -141,7 +141,34 @@ impl Machine {
     }
 }
 
-/// Runs the entry `run` of a program with the default prices.
+/// Prices small enough to add up by eye. The tests are about what is charged where; what the
+/// default prices make of real programs is recorded elsewhere.
+pub(super) fn small_costs() -> OperatorCosts {
+    OperatorCosts {
+        entry: 5,
+        local: 1,
+        loop_head: 1,
+        simple: 1,
+        arithmetic: 1,
+        count_bits: 3,
+        multiply: 2,
+        divide: 8,
+        load: 2,
+        store: 2,
+        global: 2,
+        branch: 1,
+        branch_table: 4,
+        call: 3,
+        call_indirect: 8,
+        memory_size: 2,
+        memory_grow: 300,
+        memory_grow_page: 8_000,
+        memory_bulk: 20,
+        memory_bulk_word: 1,
+    }
+}
+
+/// Runs the entry `run` of a program with [`small_costs`].
 #[track_caller]
 pub(super) fn run(text: &str) -> Outcome {
     run_with(text, GAS, STACK)
@@ -149,7 +176,7 @@ pub(super) fn run(text: &str) -> Outcome {
 
 #[track_caller]
 pub(super) fn run_with(text: &str, gas: i64, stack: i32) -> Outcome {
-    let compiled = compile(&wasm(text), &OperatorCosts::default());
+    let compiled = compile(&wasm(text), &small_costs());
     compiled.on_each(|machine| machine.run("run", gas, stack))
 }
 

@@ -2,7 +2,9 @@
 
 use super::super::limits::{FRAME_WORDS_MIN, HIDDEN_VALUES_PER_FRAME_WORD, STACK_WORDS_MAX};
 use super::super::{DESCRIPTION_SECTION, OperatorCosts, prepare};
-use super::machine::{Ended, GAS, Outcome, STACK, compile, on_a_large_stack, run, run_with, wasm};
+use super::machine::{
+    Ended, GAS, Outcome, STACK, compile, on_a_large_stack, run, run_with, small_costs, wasm,
+};
 
 /// A program: a memory, other fields, and the body of its entry.
 fn program(fields: &str, body: &str) -> String {
@@ -22,7 +24,7 @@ fn costs(gas: i64, fields: &str, body: &str) -> Outcome {
     outcome
 }
 
-// The entry of a function costs 5, and 1 per local. See `OperatorCosts::default` for the rest.
+// The entry of a function costs 5, and 1 per local. See `small_costs` for the rest.
 
 #[test]
 fn golden_straight_line() {
@@ -40,6 +42,7 @@ fn golden_straight_line() {
         "",
         "(i32.mul (i32.div_u (i32.const 9) (i32.const 2)) (i32.const 3)) drop",
     );
+    costs(5 + 1 + 3 + 1, "", "(drop (i32.popcnt (i32.const 7)))");
     costs(
         5 + 1 + 1 + 1 + 2,
         "(global $g (mut i32) (i32.const 0))",
@@ -285,7 +288,7 @@ fn traps_leave_the_counters_readable() {
 #[test]
 fn an_instance_runs_again_once_the_counters_are_set() {
     let code = wasm(&program(RECURSION, "call $down"));
-    let compiled = compile(&code, &OperatorCosts::default());
+    let compiled = compile(&code, &small_costs());
     compiled.on_each(|machine| {
         let first = machine.run("run", GAS, STACK);
         assert_eq!(first.ended, Ended::StackLimit);
@@ -378,7 +381,7 @@ fn preparing_is_a_function_of_the_bytes() {
     let costs = OperatorCosts::default();
     let first = prepare(&code, &costs).expect("accepted");
     assert_eq!(prepare(&code, &costs).expect("accepted"), first);
-    let dearer = OperatorCosts { simple: 2, ..costs };
+    let dearer = OperatorCosts { simple: costs.simple + 1, ..costs };
     assert_ne!(prepare(&code, &dearer).expect("accepted").module, first.module);
     assert_eq!(run(include_str!("everything.wat")).ended, Ended::Completed);
 }
