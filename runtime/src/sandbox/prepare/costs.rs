@@ -67,7 +67,7 @@ pub struct OperatorCosts {
 
 impl OperatorCosts {
     /// Version of the default prices.
-    pub const VERSION: u32 = 1;
+    pub const VERSION: u32 = 2;
     /// The highest price allowed. 20,000 operators, or 2^32 pages or words, times this stay below
     /// 2^57, so that no sum or product of prices overflows the counter.
     pub const PRICE_MAX: u32 = 1 << 24;

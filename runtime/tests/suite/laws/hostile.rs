@@ -124,8 +124,8 @@ fn law_10_no_loop_and_no_memory_is_unbounded() {
         chain.send(1, Order::invoke(spin, "fill", &[])),
         chain.send(2, Order::invoke(trap, "recurse", &[])),
         chain.send(3, Order::invoke(grow, "grow", &u32::MAX.to_le_bytes())),
-        chain.send(3, Order::invoke(grow, "grow", &63_u32.to_le_bytes()).gas_limit(1_000_000)),
-        chain.send(3, Order::invoke(grow, "grow", &64_u32.to_le_bytes()).gas_limit(1_000_000)),
+        chain.send(3, Order::invoke(grow, "grow", &63_u32.to_le_bytes()).gas_limit(2_000_000)),
+        chain.send(3, Order::invoke(grow, "grow", &64_u32.to_le_bytes()).gas_limit(2_000_000)),
     ];
     let outcome = chain.execute(txs);
     for idx in 0..2 {
