@@ -42,7 +42,7 @@ impl Default for CostTable {
             input_byte: 10,
             deposit: 1_000,
             call: 5_000,
-            code_byte: 500,
+            code_byte: 1_500,
             state_byte: 100,
             operators: OperatorCosts::default(),
         }

@@ -7,7 +7,23 @@
 //! ```
 //!
 //! Every time is the least of many runs, and the runs of what is compared alternate, so that other
-//! work on the machine disturbs little.
+//! work on the machine disturbs little. Growth of the state costs nothing here: it is priced for
+//! what it takes on disk for good, not for time.
+//!
+//! # Result
+//!
+//! On 2 cores of an AMD EPYC, a shared virtual machine:
+//!
+//! | | Median ns per gas | Most ns per gas | of |
+//! |---|---|---|---|
+//! | operators | 0.34 | 1.1 | `i32.load` over 4 MiB, each address from the load before |
+//! | host functions | 0.52 | 1.0 | `ed25519_verify` of 60,000 bytes |
+//! | before anything runs | 0.77 | 3.8 | a transaction: its signature takes 16 of the 19 us |
+//!
+//! One row stands apart: the pages a module has from the start cost nothing, and touching all of one
+//! for the first time in a call takes 23 us, because what a call leaves behind is unmapped beyond
+//! the first two pages. What is paid for most beyond its time are bytes that are copied (a gas is
+//! the smallest price, a byte takes 0.02 ns) and reads of memory that is near (8 gas, 0.2 to 1.3 ns).
 
 mod host;
 mod intrinsic;

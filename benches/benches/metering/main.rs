@@ -6,6 +6,21 @@
 //! ```
 //!
 //! The three builds run in turn; *least* is the fastest run of each, *median* the one in the middle.
+//!
+//! # Result
+//!
+//! On 2 cores of an AMD EPYC, least of 60 runs, microseconds:
+//!
+//! | | As it is | Metered | With fuel | Metering over none | over fuel |
+//! |---|---|---|---|---|---|
+//! | compute loop | 147 | 158 | 165 | +8 % | -4 % |
+//! | memory loop (sieve) | 379 | 480 | 511 | +27 % | -6 % |
+//! | SHA-256 of 16 KiB | 223 | 209 | 258 | -6 % | -19 % |
+//! | token transfer x 5,000 | 759 | 788 | 767 | +4 % | +3 % |
+//!
+//! The sieve's inner loop is one store, one addition and one comparison; a charge adds a subtraction
+//! and a test with its branch to each pass. There is no cheaper way to stop exactly where the gas
+//! ends, so it stays.
 
 #[path = "../shared/machine.rs"]
 #[allow(dead_code, reason = "shared with another bench, which uses the rest")]

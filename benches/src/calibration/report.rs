@@ -62,13 +62,15 @@ impl fmt::Display for Report {
         }
         writeln!(f, "median {median:.3} ns per gas")?;
         let by_ratio = |a: &&Row, b: &&Row| a.ns_per_gas().total_cmp(&b.ns_per_gas());
+        // What disappears in the time of other things is dear without limit.
+        let measurable = || self.rows.iter().filter(|row| row.ns > 0.05);
         if let (Some(dear), Some(cheap)) =
-            (self.rows.iter().min_by(by_ratio), self.rows.iter().max_by(by_ratio))
+            (measurable().min_by(by_ratio), measurable().max_by(by_ratio))
         {
             let factor = cheap.ns_per_gas() / median;
-            writeln!(f, "cheapest: {factor:.2} times the median, {}", cheap.name)?;
+            writeln!(f, "cheapest: {factor:.2} times the median, {} {}", cheap.price, cheap.name)?;
             let factor = median / dear.ns_per_gas();
-            writeln!(f, "dearest: the median is {factor:.2} times {}", dear.name)?;
+            writeln!(f, "dearest: the median is {factor:.2} times {} {}", dear.price, dear.name)?;
         }
         Ok(())
     }
