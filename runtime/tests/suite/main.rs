@@ -8,6 +8,7 @@ mod calls;
 mod commit;
 mod equivalence;
 mod golden;
+mod kit;
 mod laws;
 mod lessons;
 mod properties;
