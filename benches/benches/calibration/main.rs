@@ -24,6 +24,7 @@
 //! for the first time in a call takes 23 us, because what a call leaves behind is unmapped beyond
 //! the first two pages. What is paid for most beyond its time are bytes that are copied (a gas is
 //! the smallest price, a byte takes 0.02 ns) and reads of memory that is near (8 gas, 0.2 to 1.3 ns).
+#![allow(clippy::float_arithmetic, reason = "times and ratios for readers, no part of a result")]
 
 mod host;
 mod intrinsic;

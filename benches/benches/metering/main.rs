@@ -21,6 +21,7 @@
 //! The sieve's inner loop is one store, one addition and one comparison. A charge adds a subtraction
 //! and a test fused with its branch to each pass, in a register: the machine code has nothing more
 //! that could go, as long as gas is counted exactly on every pass.
+#![allow(clippy::float_arithmetic, reason = "times and ratios for readers, no part of a result")]
 
 #[path = "../shared/machine.rs"]
 #[allow(dead_code, reason = "shared with another bench, which uses the rest")]

@@ -1,4 +1,5 @@
 //! What was measured, as a table: nanoseconds per gas, and how far each row is from the median.
+#![allow(clippy::float_arithmetic, reason = "times and ratios for readers, no part of a result")]
 
 use std::fmt;
 
