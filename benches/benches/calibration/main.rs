@@ -1,5 +1,5 @@
-//! What is a gas? Nanoseconds per gas of every operator class, of every host function and of what is
-//! charged before anything runs; the median, and the rows furthest from it.
+//! What is a gas? Nanoseconds per gas of every operator class, of every host function and of what
+//! is charged before anything runs; the median, and the rows furthest from it.
 //!
 //! ```text
 //! cargo bench -p tos-benches --bench calibration               # everything
@@ -20,10 +20,11 @@
 //! | host functions | 0.52 | 1.0 | `ed25519_verify` of 60,000 bytes |
 //! | before anything runs | 0.77 | 3.8 | a transaction: its signature takes 16 of the 19 us |
 //!
-//! One row stands apart: the pages a module has from the start cost nothing, and touching all of one
-//! for the first time in a call takes 23 us, because what a call leaves behind is unmapped beyond
-//! the first two pages. What is paid for most beyond its time are bytes that are copied (a gas is
-//! the smallest price, a byte takes 0.02 ns) and reads of memory that is near (8 gas, 0.2 to 1.3 ns).
+//! One row stands apart: the pages a module has from the start cost nothing, and touching all of
+//! one for the first time in a call takes 23 us, because what a call leaves behind is unmapped
+//! beyond the first two pages. What is paid for most beyond its time are bytes that are copied (a
+//! gas is the smallest price, a byte takes 0.02 ns) and reads of memory that is near (8 gas, 0.2 to
+//! 1.3 ns).
 #![allow(clippy::float_arithmetic, reason = "times and ratios for readers, no part of a result")]
 
 mod host;

@@ -109,7 +109,8 @@ fn pages(sandbox: &Sandbox) -> Vec<Row> {
     };
     let module = |pages: usize, body: &str| {
         assemble(&format!(
-            r#"(module (memory (export "memory") {pages}) (func (export "run") (local $at i32) {body}))"#
+            r#"(module (memory (export "memory") {pages})
+                 (func (export "run") (local $at i32) {body}))"#
         ))
     };
     let grow = "(drop (memory.grow (i32.const 1)))";

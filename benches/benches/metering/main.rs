@@ -5,7 +5,8 @@
 //! cargo bench -p tos-benches --bench metering
 //! ```
 //!
-//! The three builds run in turn; *least* is the fastest run of each, *median* the one in the middle.
+//! The three builds run in turn; *least* is the fastest run of each, *median* the one in the
+//! middle.
 //!
 //! # Result
 //!
@@ -18,9 +19,9 @@
 //! | SHA-256 of 16 KiB | 223 | 209 | 258 | -6 % | -19 % |
 //! | token transfer x 5,000 | 759 | 788 | 767 | +4 % | +3 % |
 //!
-//! The sieve's inner loop is one store, one addition and one comparison. A charge adds a subtraction
-//! and a test fused with its branch to each pass, in a register: the machine code has nothing more
-//! that could go, as long as gas is counted exactly on every pass.
+//! The sieve's inner loop is one store, one addition and one comparison. A charge adds a
+//! subtraction and a test fused with its branch to each pass, in a register: the machine code has
+//! nothing more that could go, as long as gas is counted exactly on every pass.
 #![allow(clippy::float_arithmetic, reason = "times and ratios for readers, no part of a result")]
 
 #[path = "../shared/machine.rs"]

@@ -224,12 +224,13 @@ pub(super) fn host_guest() -> String {
     let _ = writeln!(
         text,
         r#"(memory (export "memory") 2)
-        (data (i32.const 128) "\10\10\10\10\10\10\10\10\10\10\10\10\10\10\10\10\10\10\10\10\10\10\10\10\10\10\10\10\10\10\10\10")
+        (data (i32.const 128) "{}")
         (data (i32.const 160) "\77\77\77\77")
         (data (i32.const 256) "idlefail")
         (data (i32.const 100000) "{}")
         (func $is (param $found i32) (param $expected i32)
           (if (i32.ne (local.get $found) (local.get $expected)) (then unreachable)))"#,
+        r"\10".repeat(32),
         "x".repeat(1024)
     );
     for workload in host_workloads() {

@@ -1,5 +1,5 @@
-//! Workloads that tell what a price stands for: each repeats one thing that has a price, so that its
-//! time can be divided by its gas. The bench `calibration` runs them.
+//! Workloads that tell what a price stands for: each repeats one thing that has a price, so that
+//! its time can be divided by its gas. The bench `calibration` runs them.
 
 mod host_functions;
 mod operators;

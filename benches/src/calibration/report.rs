@@ -58,7 +58,8 @@ impl fmt::Display for Report {
             let to_median = ratio / median;
             writeln!(
                 f,
-                "{price:<16} {name:<46} {plain:>10} {ns:>10.2} {gas:>10.2} {ratio:>8.2} {to_median:>8.2}"
+                "{price:<16} {name:<46} {plain:>10} {ns:>10.2} {gas:>10.2} {ratio:>8.2} \
+                 {to_median:>8.2}"
             )?;
         }
         writeln!(f, "median {median:.3} ns per gas")?;

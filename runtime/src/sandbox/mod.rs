@@ -16,4 +16,4 @@ pub(crate) use meter::Meter;
 pub(crate) use modules::{CompiledModule, Modules, Verdict};
 pub(crate) use profile::WASM_STACK_BYTES;
 #[cfg(feature = "testing")]
-pub use profile::config;
+pub(crate) use profile::config;

@@ -39,7 +39,7 @@ pub(crate) fn engine(instances: usize) -> Result<Engine, EngineError> {
 ///
 /// # Errors
 /// wasmtime does not know the target, which is a constant.
-pub fn config(instances: usize) -> wasmtime::Result<Config> {
+pub(crate) fn config(instances: usize) -> wasmtime::Result<Config> {
     let mut config = Config::new();
     if let Some(triple) = target() {
         // An explicit target stops inference from the host's CPU: equal machine code everywhere.

@@ -39,6 +39,11 @@ pub use chain::{ContractCode, Snapshot, TestChain};
 pub use failing_storage::{CommitFault, FailingStorage};
 pub use figures::Figures;
 
-/// The settings of wasmtime that contracts run with, for benchmarks of machine code. They move with
-/// wasmtime's version; nothing else is promised about them.
-pub use crate::sandbox::config as sandbox_config;
+/// The settings of wasmtime that contracts run with, for benchmarks of machine code; the pool holds
+/// so many instances. They move with wasmtime's version; nothing else is promised about them.
+///
+/// # Errors
+/// wasmtime does not know the target, which is a constant.
+pub fn sandbox_config(instances: usize) -> wasmtime::Result<wasmtime::Config> {
+    crate::sandbox::config(instances)
+}
