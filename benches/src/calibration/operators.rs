@@ -325,3 +325,38 @@ impl OperatorWorkload {
         self
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The classes that have a price. A new one does not compile until it stands here.
+    fn is_priced(class: OperatorClass) -> bool {
+        match class {
+            Structure => false,
+            Loop | Simple | Arithmetic | CountBits | Multiply | Divide | Load | Store | Global
+            | Branch | BranchTable | Call | CallIndirect | MemorySize | MemoryGrow | MemoryBulk => {
+                true
+            }
+        }
+    }
+
+    #[test]
+    fn every_priced_class_has_a_workload_that_the_gate_lets_through() {
+        let workloads = operator_workloads();
+        let mut classes: Vec<String> = Vec::new();
+        for workload in &workloads {
+            assert!(is_priced(workload.class), "{} is free", workload.name);
+            let prepare = |text: &str| {
+                tos_runtime::prepare::check(&crate::assemble(text))
+                    .unwrap_or_else(|error| panic!("{}: {error}", workload.name))
+            };
+            assert_eq!(prepare(&workload.module()).entries, ["run"]);
+            assert_eq!(prepare(&workload.empty_module()).entries, ["run"]);
+            classes.push(format!("{:?}", workload.class));
+        }
+        classes.sort_unstable();
+        classes.dedup();
+        assert_eq!(classes.len(), 16, "{classes:?}");
+    }
+}

@@ -3,7 +3,8 @@
 use std::thread;
 
 use tos_runtime::{
-    AccessMode, ContractEngine, EngineConfig, ExecutionStatus, HaltReason, RedbStorage,
+    AccessMode, ContractEngine, EngineConfig, ExecutionStatus, HaltReason, HostFunction,
+    RedbStorage,
 };
 
 use crate::support::{
@@ -68,6 +69,31 @@ fn law_06_a_reverted_transaction_pays_what_it_used_whatever_its_limit() {
     }
     for (idx, used) in used.iter().enumerate() {
         assert!(used.iter().all(|gas| *gas == used[0]), "transaction {idx}: {used:?}");
+    }
+}
+
+#[test]
+fn a_write_pays_for_the_bytes_it_replaces_or_removes() {
+    // The digest of a block covers old values as well as new ones, so taking 60,000 bytes away takes
+    // as long as writing them; when only new bytes were paid for, it cost what removing one does.
+    let mut chain = Chain::new(3);
+    let store = chain.deploy(guest!("store"), &[]);
+    let slot = [&account(1).to_bytes()[..], &1_u32.to_le_bytes(), &[7]].concat();
+    let mut gas = |entry: &str, value_len: usize| {
+        let input = [&slot[..], &vec![9; value_len]].concat();
+        let receipt = chain.one(1, Order::invoke(store, entry, &input).gas_limit(50_000_000));
+        assert!(receipt.status.is_success(), "{}", receipt.status);
+        receipt.gas_used.0
+    };
+    for (entry, function) in
+        [("write", HostFunction::StorageWrite), ("remove", HostFunction::StorageRemove)]
+    {
+        let mut over = |old: usize| {
+            gas("write", old);
+            gas(entry, 0)
+        };
+        let (short, long) = (over(10), over(60_010));
+        assert_eq!(long - short, 60_000 * function.spec().gas.per_byte, "{entry}");
     }
 }
 
