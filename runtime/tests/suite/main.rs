@@ -3,10 +3,12 @@
 #![allow(clippy::disallowed_methods, reason = "the length of a run comes from the environment")]
 
 mod bad_blocks;
+mod bad_modules;
 mod bad_transactions;
 mod commit;
 mod equivalence;
 mod golden;
+mod host_calls;
 mod laws;
 mod lessons;
 mod properties;
