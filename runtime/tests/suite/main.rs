@@ -12,4 +12,5 @@ mod host_calls;
 mod laws;
 mod lessons;
 mod properties;
+mod recorded_gas;
 mod support;
