@@ -54,10 +54,10 @@ pub struct HostFunctionSpec {
     pub summary: &'static str,
 }
 
-/// Writes the enum and the table from one list, so that they cannot disagree.
+/// Writes the enum, the table and the guest's imports from one list, so that they cannot disagree.
 macro_rules! host_functions {
     ($(
-        $number:literal $variant:ident $name:literal
+        $number:literal $variant:ident $name:ident
         ($($param:ident : $ty:ident),*) $(-> $result:ident)?,
         gas $base:literal + $per_byte:literal per byte,
         access [$($account:literal : $mode:ident),*],
@@ -83,7 +83,7 @@ macro_rules! host_functions {
         pub const HOST_FUNCTIONS: &[HostFunctionSpec] = &[$(
             HostFunctionSpec {
                 function: HostFunction::$variant,
-                name: $name,
+                name: stringify!($name),
                 params: &[$((stringify!($param), ValueType::$ty)),*],
                 result: host_functions!(@result $($result)?),
                 gas: GasFormula { base: $base, per_byte: $per_byte },
@@ -102,7 +102,7 @@ macro_rules! host_functions {
                     $(Self::$variant => {
                         const ROW: HostFunctionSpec = HostFunctionSpec {
                             function: HostFunction::$variant,
-                            name: $name,
+                            name: stringify!($name),
                             params: &[$((stringify!($param), ValueType::$ty)),*],
                             result: host_functions!(@result $($result)?),
                             gas: GasFormula { base: $base, per_byte: $per_byte },
@@ -116,78 +116,131 @@ macro_rules! host_functions {
                 }
             }
         }
+
+        /// The functions as a guest imports them: numbers as they are, pointers as offsets. Unsafe
+        /// to call, because the host writes wherever a pointer points.
+        #[cfg(target_arch = "wasm32")]
+        #[allow(unsafe_code, reason = "imports cannot be declared otherwise")]
+        pub mod guest {
+            #[link(wasm_import_module = "tos_v1")]
+            unsafe extern "C" {
+                $(
+                    #[doc = $summary]
+                    pub fn $name(
+                        $($param: host_functions!(@guest $ty)),*
+                    ) $(-> host_functions!(@guest $result))?;
+                )*
+            }
+        }
     };
+    (@guest I32) => { i32 };
+    (@guest I64) => { i64 };
     (@result) => { None };
     (@result $result:ident) => { Some(ValueType::$result) };
 }
 
 host_functions! {
-    1 Source "source" (out: I32), gas 60 + 0 per byte, access [], statuses [], view true,
+    1 Source source (out: I32), gas 60 + 0 per byte, access [], statuses [], view true,
         "Writes the 33-byte address of the transaction's signer.";
-    2 Caller "caller" (out: I32), gas 60 + 0 per byte, access [], statuses [], view true,
+    2 Caller caller (out: I32), gas 60 + 0 per byte, access [], statuses [], view true,
         "Writes the 33-byte address of whoever called this contract.";
-    3 Contract "contract" (out: I32), gas 60 + 0 per byte, access [], statuses [], view true,
+    3 Contract contract (out: I32), gas 60 + 0 per byte, access [], statuses [], view true,
         "Writes the 33-byte address of the running contract.";
-    4 Topoheight "topoheight" () -> I64, gas 30 + 0 per byte, access [], statuses [], view true,
+    4 Topoheight topoheight () -> I64, gas 30 + 0 per byte, access [], statuses [], view true,
         "The block's height in the linear order.";
-    5 Timestamp "timestamp" () -> I64, gas 30 + 0 per byte, access [], statuses [], view true,
+    5 Timestamp timestamp () -> I64, gas 30 + 0 per byte, access [], statuses [], view true,
         "The block's timestamp as its producer stated it, in milliseconds.";
-    6 BlockVersion "block_version" () -> I32, gas 30 + 0 per byte, access [], statuses [], view true,
+    6 BlockVersion block_version () -> I32, gas 30 + 0 per byte, access [], statuses [], view true,
         "The block's version.";
-    7 TransactionId "transaction_id" (out: I32), gas 60 + 0 per byte, access [], statuses [],
+    7 TransactionId transaction_id (out: I32), gas 60 + 0 per byte, access [], statuses [],
         view true, "Writes the 32-byte id of the transaction.";
-    8 Input "input" (out: I32, cap: I32) -> I32, gas 60 + 1 per byte, access [], statuses [],
+    8 Input input (out: I32, cap: I32) -> I32, gas 60 + 1 per byte, access [], statuses [],
         view true, "The input's length; written if it fits.";
-    9 Deposit "deposit" (asset: I32) -> I64, gas 60 + 0 per byte, access [], statuses [],
+    9 Deposit deposit (asset: I32) -> I64, gas 60 + 0 per byte, access [], statuses [],
         view true, "How much of an asset this call brought along.";
-    10 GasLeft "gas_left" () -> I64, gas 30 + 0 per byte, access [], statuses [], view true,
+    10 GasLeft gas_left () -> I64, gas 30 + 0 per byte, access [], statuses [], view true,
         "Gas this call can still use.";
 
-    20 StorageRead "storage_read"
+    20 StorageRead storage_read
         (partition: I32, key: I32, key_len: I32, out: I32, cap: I32) -> I32,
         gas 500 + 2 per byte, access ["partition": Read], statuses [NotFound, KeyLength],
         view true, "The slot's length; its value is written if it fits.";
-    21 StorageLen "storage_len" (partition: I32, key: I32, key_len: I32) -> I32,
+    21 StorageLen storage_len (partition: I32, key: I32, key_len: I32) -> I32,
         gas 400 + 1 per byte, access ["partition": Read], statuses [NotFound, KeyLength],
         view true, "The slot's length.";
-    22 StorageWrite "storage_write"
+    22 StorageWrite storage_write
         (partition: I32, key: I32, key_len: I32, value: I32, value_len: I32) -> I32,
         gas 1500 + 20 per byte, access ["partition": Write], statuses [KeyLength, ValueLength],
         view false, "Sets a slot.";
-    23 StorageRemove "storage_remove" (partition: I32, key: I32, key_len: I32) -> I32,
+    23 StorageRemove storage_remove (partition: I32, key: I32, key_len: I32) -> I32,
         gas 800 + 2 per byte, access ["partition": Write], statuses [NotFound, KeyLength],
         view false, "Removes a slot.";
-    24 CounterAdd "counter_add" (partition: I32, key: I32, key_len: I32, amount: I64) -> I32,
+    24 CounterAdd counter_add (partition: I32, key: I32, key_len: I32, amount: I64) -> I32,
         gas 800 + 10 per byte, access ["partition": Credit], statuses [KeyLength],
         view false, "Adds to a counter slot without reading it.";
-    25 CounterSub "counter_sub" (partition: I32, key: I32, key_len: I32, amount: I64) -> I32,
+    25 CounterSub counter_sub (partition: I32, key: I32, key_len: I32, amount: I64) -> I32,
         gas 1000 + 10 per byte, access ["partition": Write], statuses [KeyLength, Insufficient],
         view false, "Subtracts from a counter slot; refuses to go below zero.";
-    26 CounterRead "counter_read" (partition: I32, key: I32, key_len: I32, out: I32) -> I32,
+    26 CounterRead counter_read (partition: I32, key: I32, key_len: I32, out: I32) -> I32,
         gas 500 + 2 per byte, access ["partition": Read], statuses [KeyLength], view true,
         "Writes a counter slot as 16 little-endian bytes; an absent counter is zero.";
 
-    40 Balance "balance" (account: I32, asset: I32) -> I64, gas 400 + 0 per byte,
+    40 Balance balance (account: I32, asset: I32) -> I64, gas 400 + 0 per byte,
         access ["account": Read], statuses [], view true,
         "An account's balance of an asset.";
-    41 Transfer "transfer" (to: I32, asset: I32, amount: I64) -> I32, gas 1200 + 0 per byte,
+    41 Transfer transfer (to: I32, asset: I32, amount: I64) -> I32, gas 1200 + 0 per byte,
         access ["contract": Write, "to": Credit], statuses [Insufficient, UnknownAsset],
         view false, "Moves an amount from the contract's own account.";
-    42 Burn "burn" (asset: I32, amount: I64) -> I32, gas 1000 + 0 per byte,
+    42 Burn burn (asset: I32, amount: I64) -> I32, gas 1000 + 0 per byte,
         access ["contract": Write], statuses [Insufficient, UnknownAsset], view false,
         "Destroys an amount from the contract's own account.";
 
-    60 SetReturn "set_return" (data: I32, len: I32) -> I32, gas 60 + 2 per byte, access [],
+    50 Call call
+        (contract: I32, entry: I32, entry_len: I32, input: I32, input_len: I32, gas: I64,
+            deposits: I32, deposit_count: I32) -> I32,
+        gas 5000 + 2 per byte,
+        access ["contract, with deposits": Write, "callee, with deposits": Credit],
+        statuses [
+            Insufficient, TooLong, UnknownAsset, NoSuchContract, NoSuchEntry, DepthLimit, Reentry,
+            Reverted, Halted, DuplicateDeposit
+        ],
+        view true,
+        "Calls an entry of another contract; what a failing one did is undone.";
+    51 ReturnData return_data (out: I32, cap: I32) -> I32, gas 60 + 1 per byte, access [],
+        statuses [], view true,
+        "The length of what this call's last callee returned; written if it fits.";
+    52 RevertCode revert_code () -> I32, gas 30 + 0 per byte, access [], statuses [], view true,
+        "The code this call's last callee aborted with; 0 if it did not.";
+
+    60 SetReturn set_return (data: I32, len: I32) -> I32, gas 60 + 2 per byte, access [],
         statuses [TooLong], view true, "Sets the return data; the last call wins.";
-    61 Emit "emit" (topics: I32, topic_count: I32, data: I32, data_len: I32) -> I32,
+    61 Emit emit (topics: I32, topic_count: I32, data: I32, data_len: I32) -> I32,
         gas 500 + 8 per byte, access [], statuses [TooLong, EventLimit], view false,
         "Emits an event with up to four 32-byte topics.";
-    62 Abort "abort"
+    62 Abort abort
         (code: I32, message: I32, message_len: I32, file: I32, file_len: I32, line: I32),
         gas 60 + 1 per byte, access [], statuses [], view true,
         "Reverts the call with a code; message, file and line go to the operator only.";
-    63 DebugLog "debug_log" (message: I32, len: I32), gas 60 + 1 per byte, access [], statuses [],
+    63 DebugLog debug_log (message: I32, len: I32), gas 60 + 1 per byte, access [], statuses [],
         view true, "Gives a message to the operator; never part of a result.";
+
+    70 Blake3 blake3 (data: I32, len: I32, out: I32), gas 200 + 2 per byte, access [],
+        statuses [], view true, "Writes the 32-byte BLAKE3 hash of the data.";
+    71 Sha256 sha256 (data: I32, len: I32, out: I32), gas 200 + 4 per byte, access [],
+        statuses [], view true, "Writes the 32-byte SHA-256 hash of the data.";
+    72 Keccak256 keccak256 (data: I32, len: I32, out: I32), gas 600 + 4 per byte, access [],
+        statuses [], view true, "Writes the 32-byte Keccak-256 hash of the data, as Ethereum's.";
+    73 Ed25519Verify ed25519_verify
+        (public_key: I32, signature: I32, message: I32, message_len: I32) -> I32,
+        gas 60000 + 4 per byte, access [], statuses [InvalidSignature], view true,
+        "Checks an Ed25519 signature of a message under the rules of ZIP-215.";
+    74 Secp256k1Recover secp256k1_recover (hash: I32, signature: I32, out: I32) -> I32,
+        gas 200000 + 0 per byte, access [], statuses [InvalidSignature], view true,
+        "Writes the 64-byte public key that signed a 32-byte hash.";
+
+    80 Random random (out: I32, len: I32) -> I32, gas 200 + 2 per byte, access [],
+        statuses [TooLong], view true,
+        "Writes bytes that follow from the block and the transaction's place in it: predictable.";
 }
 
 impl HostFunction {

@@ -23,6 +23,12 @@ pub const TRANSFERS_MAX: usize = 256;
 pub const DEPOSITS_MAX: usize = 16;
 /// Longest input of a call in bytes.
 pub const INPUT_LEN_MAX: usize = 64 * 1024;
+/// Most calls that run at once, each but the first made by the one before it.
+pub const CALL_DEPTH_MAX: usize = 16;
+/// Bytes of one deposit as `call` takes it: asset id and amount.
+pub const DEPOSIT_LEN: usize = 32 + 8;
+/// Most bytes of `random` at once.
+pub const RANDOM_LEN_MAX: usize = 1024;
 /// Longest name of an entry in bytes.
 pub const ENTRY_LEN_MAX: usize = 64;
 /// Longest contract code in bytes, as deployed.

@@ -22,6 +22,22 @@ pub enum Status {
     EventLimit = -6,
     /// No asset has this id.
     UnknownAsset = -7,
+    /// No contract with this address was callable at the start of the block.
+    NoSuchContract = -8,
+    /// The contract exports no such entry, or it may not be called.
+    NoSuchEntry = -9,
+    /// [`crate::limits::CALL_DEPTH_MAX`] calls are running already.
+    DepthLimit = -10,
+    /// The contract is running already: it called, directly or not, whoever calls it now.
+    Reentry = -11,
+    /// The callee failed with a code of its own; see `revert_code`.
+    Reverted = -12,
+    /// The callee was stopped: out of gas, trap, stack limit. All gas it was given is gone.
+    Halted = -13,
+    /// The signature is not one of this message by this key, or is encoded wrongly.
+    InvalidSignature = -14,
+    /// An asset occurs twice among the deposits.
+    DuplicateDeposit = -15,
 }
 
 impl Status {

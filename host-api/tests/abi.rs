@@ -60,6 +60,10 @@ fn the_document_states_the_limits() {
         ("events of a transaction", limits::EVENTS_MAX),
         ("message", limits::MESSAGE_LEN_MAX),
         ("input", limits::INPUT_LEN_MAX),
+        ("name of an entry", limits::ENTRY_LEN_MAX),
+        ("deposits of a call", limits::DEPOSITS_MAX),
+        ("calls running at once", limits::CALL_DEPTH_MAX),
+        ("random bytes at once", limits::RANDOM_LEN_MAX),
     ] {
         let line = format!("- {name}: {value}");
         assert!(document.contains(&line), "ABI.md should say {line:?}");

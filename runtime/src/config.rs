@@ -1,6 +1,7 @@
 //! Local choices (`EngineConfig`) and what every node must agree on (`ProtocolParams`).
 
 use borsh::{BorshDeserialize, BorshSerialize};
+use tos_host_api::functions::HOST_FUNCTIONS;
 use tos_host_api::{ChainId, Gas, Hash, limits};
 
 use crate::error::OpenError;
@@ -98,8 +99,8 @@ impl ProtocolParams {
         borsh::to_vec(self).expect("writing to a Vec cannot fail")
     }
 
-    /// BLAKE3 of the parameters and of the limits compiled into this library, so that two nodes
-    /// with equal ids accept the same transactions.
+    /// BLAKE3 of the parameters and of the limits and host function prices compiled into this
+    /// library, so that two nodes with equal ids accept the same transactions at the same price.
     #[must_use]
     pub fn id(&self) -> Hash {
         let mut hasher = blake3::Hasher::new_derive_key("tos-runtime protocol parameters v1");
@@ -119,12 +120,19 @@ impl ProtocolParams {
             limits::CODE_LEN_MAX as u64,
             limits::MEMORY_PAGES_MAX,
             limits::TABLE_ELEMENTS_MAX,
+            limits::CALL_DEPTH_MAX as u64,
+            limits::RANDOM_LEN_MAX as u64,
         ] {
             hasher.update(&limit.to_le_bytes());
         }
         for (name, limit) in prepare::limits::ALL {
             hasher.update(name.as_bytes());
             hasher.update(&limit.to_le_bytes());
+        }
+        for spec in HOST_FUNCTIONS {
+            hasher.update(spec.name.as_bytes());
+            hasher.update(&spec.gas.base.to_le_bytes());
+            hasher.update(&spec.gas.per_byte.to_le_bytes());
         }
         Hash(*hasher.finalize().as_bytes())
     }

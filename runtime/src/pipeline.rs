@@ -15,13 +15,13 @@ use crate::execute::{
 };
 use crate::metrics::{ExecutionMetrics, Stopwatch, WorkerTimes};
 use crate::outcome::{BlockOutcome, HeaderParts, seal};
-use crate::sandbox::{Modules, with_stack_if};
+use crate::sandbox::Modules;
 use crate::schedule::Schedule;
 use crate::state::{ChainState, Overlay, check_conservation};
 use crate::types::Block;
 
 pub(crate) use merge::merge;
-pub(crate) use prefetch::{callable, load_accounts, load_modules};
+pub(crate) use prefetch::{LoadedModules, load_accounts, load_modules};
 pub(crate) use resolve::check_count;
 use resolve::{check_block, resolve};
 
@@ -70,8 +70,7 @@ impl Pipeline {
         } else {
             let table = schedule.table();
             let work = || execute_in_sequence(&env, &overlay, table, block.transactions());
-            // The caller's thread may have a small stack.
-            with_stack_if(env.runs_contracts(), work)?
+            self.modules.with_calls(env.runs_contracts(), work)?
         };
         metrics.stages.execute = time.lap();
 

@@ -81,7 +81,12 @@ impl ContractEngineBuilder {
             return Err(EngineError::Corrupt(text.into()));
         }
         let costs = params.costs.operators.clone();
-        let modules = Modules::new(Arc::clone(&storage), costs, config.module_cache_bytes)?;
+        let modules = Modules::new(
+            Arc::clone(&storage),
+            costs,
+            config.module_cache_bytes,
+            config.max_parallel_threads,
+        )?;
         let pipeline = Pipeline {
             chain: Arc::new(ChainState::new(storage)),
             params: Arc::new(params),

@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
-use tos_host_api::{
-    AccessEntry, AccessMode, Address, Amount, AssetId, ContractId, Gas, PublicKey, limits,
-};
+use tos_host_api::{AccessEntry, AccessMode, Address, Amount, AssetId, ContractId, Gas, limits};
 
 use super::{ContractEngine, TipState};
 use crate::access::AccessSet;
 use crate::error::{EngineError, InvalidTransaction};
-use crate::execute::{BlockEnv, Executor, GuestMessage, Interrupt, TxOutput, TxRef, engine_fault};
-use crate::pipeline::{callable, load_accounts, load_modules, merge};
+use crate::execute::{
+    BlockEnv, Executor, GuestMessage, Interrupt, Scope, TxOutput, TxRef, callable, engine_fault,
+};
+use crate::pipeline::{LoadedModules, load_accounts, load_modules, merge};
+use crate::sandbox::prepare::limits::STACK_WORDS_MAX;
 use crate::sandbox::{self, CallRequest, Frame};
 use crate::schedule::{AccessTable, TableBuilder};
 use crate::state::{Account, ChangeSet, ContractRecord, Journal, Overlay, SlotKey};
@@ -157,19 +158,13 @@ impl ContractEngine {
     ) -> Result<(TxOutput, ChangeSet), EngineError> {
         let pipeline = &self.inner.pipeline;
         let (table, overlay) = self.private_overlay(set.entries(), tx.gas_limit)?;
-        let (contracts, deployed) =
-            load_modules(&pipeline.chain, &pipeline.modules, std::iter::once(&tx.data))?;
-        let env = BlockEnv {
-            context: Arc::new(next_block(tip)),
-            params: Arc::clone(&pipeline.params),
-            modules: Arc::clone(&pipeline.modules),
-            contracts,
-            deployed,
-            observer: None,
-        };
+        let loaded = load_modules(&pipeline.chain, &pipeline.modules, std::iter::once(&tx.data))?;
+        let env = self.private_env(tip, loaded);
+        let makes_calls = env.runs_contracts();
         let mut executor = Executor::new(Arc::new(env), Journal::new(Arc::clone(&overlay)));
         let reference = TxRef { tx, id: tx.id(), intrinsic_gas, index: 0 };
-        let mut output = executor.execute_transaction(reference, table.of(0))?;
+        let execute = || executor.execute_transaction(reference, table.of(0));
+        let mut output = pipeline.modules.with_calls(makes_calls, execute)?;
         if output.result.is_ok() {
             executor.publish(0, 0)?;
         }
@@ -179,6 +174,19 @@ impl ContractEngine {
             merge(std::iter::once(&tx.data), &overlay, &pipeline.pool, vec![output], None)?;
         let output = TxOutput { result, burned: Vec::new(), code, messages };
         Ok((output, merged.change_set))
+    }
+
+    /// What a block of one transaction on the tip would share.
+    fn private_env(&self, tip: &TipState, (contracts, deployed): LoadedModules) -> BlockEnv {
+        let pipeline = &self.inner.pipeline;
+        BlockEnv {
+            context: Arc::new(next_block(tip)),
+            params: Arc::clone(&pipeline.params),
+            modules: Arc::clone(&pipeline.modules),
+            contracts,
+            deployed,
+            observer: None,
+        }
     }
 
     /// An overlay for one transaction or read-only call.
@@ -222,28 +230,26 @@ impl ContractEngine {
         }
         // Each account found costs one more run.
         const ACCOUNTS_MAX: usize = limits::ACCESS_ENTRIES_MAX;
-        // Nobody calls. The zero key is a key of small order: under ZIP-215 anybody can sign for
-        // it, so being it proves nothing, and a view changes nothing.
-        let nobody = Address::Key(PublicKey::default());
         let gas = self.params().transaction_gas_limit;
-        let block = Arc::new(next_block(&tip));
+        let env = Arc::new(self.private_env(&tip, Default::default()));
         let mut set = AccessSet::default();
         loop {
             let (table, overlay) = self.private_overlay(set.entries(), gas)?;
             let mut journal = Journal::new(overlay);
             journal.begin(table.of(0));
+            let scope = Box::new(Scope::new(Arc::clone(&env), journal));
             let frame = Frame {
-                block: Arc::clone(&block),
-                source: nobody,
-                transaction_id: Default::default(),
-                caller: nobody,
+                caller: scope.source,
                 contract,
                 input: input.to_vec(),
                 deposits: Vec::new(),
                 read_only: true,
             };
-            let request = CallRequest { module: &callable.module, entry, gas, frame };
-            let (end, _) = sandbox::call(pipeline.modules.engine(), request, journal);
+            let stack_words = STACK_WORDS_MAX;
+            let request = CallRequest { module: &callable.module, entry, gas, stack_words, frame };
+            let engine = pipeline.modules.engine();
+            let call = || sandbox::call(engine, request, scope);
+            let (end, scope) = pipeline.modules.with_calls(true, call);
             let status = match end.result {
                 Ok(()) => ExecutionStatus::Success,
                 Err(Interrupt::Revert(reason)) => ExecutionStatus::Reverted(reason),
@@ -257,7 +263,7 @@ impl ContractEngine {
                 Err(fault @ Interrupt::Fault(_)) => return Err(engine_fault(fault)),
             };
             let gas_used = gas.checked_sub(end.gas_left).unwrap_or(gas);
-            let (return_data, messages) = (end.return_data, end.messages);
+            let (return_data, messages) = (end.return_data, scope.messages);
             return Ok(View { status, return_data, gas_used, messages });
         }
     }

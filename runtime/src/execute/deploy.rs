@@ -63,7 +63,7 @@ impl Executor {
         contract: ContractId,
         code_hash: tos_host_api::Hash,
     ) -> Result<ContractRecord, Interrupt> {
-        let record = self.journal.contract(&contract, NATIVE)?;
+        let record = self.scope.journal.contract(&contract, NATIVE)?;
         // A contract deployed in this very block exists from the next block on.
         let (Some(record), true) = (record, self.env.contracts.contains_key(&contract)) else {
             return Err(RevertReason::NoSuchContract(contract).into());
@@ -93,10 +93,10 @@ impl Executor {
             Err(rejection) => return Err(RevertReason::ModuleRefused(rejection.fault).into()),
         };
         const BY: HostFunction = NATIVE;
-        if install == Install::New && self.journal.contract(&contract, BY)?.is_some() {
+        if install == Install::New && self.scope.journal.contract(&contract, BY)?.is_some() {
             return Err(RevertReason::ContractExists(contract).into());
         }
-        self.journal.set_contract(&contract, record, BY)?;
+        self.scope.journal.set_contract(&contract, record, BY)?;
         Ok(module)
     }
 

@@ -7,6 +7,7 @@ use tos_host_api::{Address, ContractId, Gas};
 use super::Interrupt;
 use super::transaction::{Applied, Executor, TxRef};
 use crate::error::EngineError;
+use crate::sandbox::prepare::limits::STACK_WORDS_MAX;
 use crate::sandbox::{self, CallRequest, CompiledModule, Frame};
 use crate::types::{Deposit, RevertReason};
 
@@ -51,33 +52,20 @@ impl Executor {
             return Applied::native(Err(below_intrinsic()), tx.intrinsic_gas);
         };
         let frame = Frame {
-            block: Arc::clone(&self.env.context),
-            source,
-            transaction_id: tx.id,
             caller: source,
             contract,
             input: input.to_vec(),
             deposits: deposits.to_vec(),
             read_only: false,
         };
-        let stand_in = self.stand_in.take().unwrap_or_else(|| self.journal.detached());
-        let journal = std::mem::replace(&mut self.journal, stand_in);
-        let engine = self.env.modules.engine();
-        let (end, journal) =
-            sandbox::call(engine, CallRequest { module, entry, gas, frame }, journal);
-        self.stand_in = Some(std::mem::replace(&mut self.journal, journal));
+        let request = CallRequest { module, entry, gas, stack_words: STACK_WORDS_MAX, frame };
+        let (end, scope) = sandbox::call(self.env.modules.engine(), request, self.scope.lend());
+        self.scope.give_back(scope);
         let (result, gas_used) = match tx.tx.gas_limit.checked_sub(end.gas_left) {
             Some(gas_used) => (end.result, gas_used),
             None => (Err(below_intrinsic()), Gas::ZERO),
         };
-        Applied {
-            result,
-            gas_used,
-            return_data: end.return_data,
-            contract: None,
-            code: None,
-            messages: end.messages,
-        }
+        Applied { result, gas_used, return_data: end.return_data, contract: None, code: None }
     }
 }
 

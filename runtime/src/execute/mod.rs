@@ -1,20 +1,24 @@
 //! Executes transactions: one `execute_transaction` for every path, two executors around it.
 
+mod callable;
 mod deploy;
 mod interrupt;
 mod invoke;
 mod observer;
 mod parallel;
+mod scope;
 mod sequential;
 mod transaction;
 mod transfer;
 mod workers;
 
+pub(crate) use callable::{Callable, callable};
 pub(crate) use interrupt::Interrupt;
 pub use observer::{ExecutionObserver, GuestMessage};
 pub(crate) use parallel::{execute_in_parallel, useful_workers};
+pub(crate) use scope::{Lent, Scope};
 pub(crate) use sequential::execute_in_sequence;
-pub(crate) use transaction::{BlockEnv, Callable, Executor, TxOutput, TxRef};
+pub(crate) use transaction::{BlockEnv, Executor, TxOutput, TxRef};
 pub(crate) use workers::WorkerPool;
 
 use crate::error::EngineError;

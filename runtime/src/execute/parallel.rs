@@ -21,7 +21,6 @@ use super::workers::Job;
 use super::{BlockEnv, Executed, Executor, TxOutput, WorkerPool, panic_message};
 use crate::error::EngineError;
 use crate::metrics::{Stopwatch, WorkerTimes};
-use crate::sandbox::with_stack_if;
 use crate::schedule::Schedule;
 use crate::state::{Journal, Overlay};
 use crate::types::Block;
@@ -100,8 +99,8 @@ impl Job for Run {
     fn run(&self, worker: usize) {
         let mut current = None;
         let work = AssertUnwindSafe(|| {
-            // Worker 0 is the caller's thread and may have a small stack.
-            with_stack_if(self.env.runs_contracts(), || self.work(worker, &mut current))
+            let makes_calls = self.env.runs_contracts();
+            self.env.modules.with_calls(makes_calls, || self.work(worker, &mut current))
         });
         let outcome = catch_unwind(work);
         let fault = match outcome {

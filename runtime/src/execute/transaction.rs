@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use tos_host_api::{Address, Amount, AssetId, ContractId, Gas, Hash, HostFunction, Nonce, TxIndex};
 
-use super::{ExecutionObserver, GuestMessage, Interrupt, engine_fault};
+use super::{Callable, ExecutionObserver, GuestMessage, Interrupt, Lent, Scope, engine_fault};
 use crate::config::ProtocolParams;
 use crate::error::{EngineError, InvalidTransaction};
-use crate::sandbox::{CompiledModule, Modules, Verdict};
+use crate::sandbox::{Modules, Verdict};
 use crate::schedule::TableEntry;
 use crate::state::{Journal, Taken};
 use crate::types::{BlockContext, ExecutionStatus, Receipt, TransactionType, UnsignedTransaction};
@@ -45,12 +45,6 @@ impl BlockEnv {
     }
 }
 
-/// A contract that can be called in this block.
-#[derive(Clone)]
-pub(crate) struct Callable {
-    pub(crate) module: Arc<CompiledModule>,
-}
-
 /// A transaction on its way through an executor.
 #[derive(Clone, Copy)]
 pub(crate) struct TxRef<'a> {
@@ -78,34 +72,25 @@ pub(super) struct Applied {
     pub(super) return_data: Vec<u8>,
     pub(super) contract: Option<ContractId>,
     pub(super) code: Option<Hash>,
-    pub(super) messages: Vec<GuestMessage>,
 }
 
 impl Applied {
     /// A transaction that ran no contract.
     pub(super) fn native(result: Result<(), Interrupt>, gas_used: Gas) -> Self {
-        Self {
-            result,
-            gas_used,
-            return_data: Vec::new(),
-            contract: None,
-            code: None,
-            messages: Vec::new(),
-        }
+        Self { result, gas_used, return_data: Vec::new(), contract: None, code: None }
     }
 }
 
 /// Executes transactions of one block, one after the other. Each worker has its own.
 pub(crate) struct Executor {
     pub(super) env: Arc<BlockEnv>,
-    pub(super) journal: Journal,
-    /// Takes the journal's place while that is lent to a call.
-    pub(super) stand_in: Option<Journal>,
+    pub(super) scope: Lent<Scope>,
 }
 
 impl Executor {
     pub(crate) fn new(env: Arc<BlockEnv>, journal: Journal) -> Self {
-        Self { env, journal, stand_in: None }
+        let scope = Lent::new(Scope::new(Arc::clone(&env), journal));
+        Self { env, scope }
     }
 
     /// Makes the last transaction's changes visible to those that wait for it.
@@ -113,7 +98,8 @@ impl Executor {
     /// # Errors
     /// See [`crate::state::Overlay::merge`].
     pub(crate) fn publish(&self, batch: u32, tx: TxIndex) -> Result<(), EngineError> {
-        self.journal.overlay().merge(&self.journal, batch, tx)
+        let journal = &self.scope.journal;
+        journal.overlay().merge(journal, batch, tx)
     }
 
     /// Executes one transaction into the journal; publishing is the caller's business.
@@ -125,7 +111,7 @@ impl Executor {
         tx: TxRef<'_>,
         access: &[TableEntry],
     ) -> Result<TxOutput, EngineError> {
-        self.journal.begin(access);
+        self.scope.begin(tx, access);
         let reserve = match self.validate(tx.tx).map_err(engine_fault)? {
             Ok(reserve) => reserve,
             Err(invalid) => return Ok(TxOutput::invalid(invalid)),
@@ -149,7 +135,7 @@ impl Executor {
             return Ok(Err(InvalidTransaction::Expired { expiry: tx.expiry, topoheight }));
         }
         let source = Address::Key(tx.source);
-        let expected = Nonce(self.journal.nonce(&source, NATIVE)?);
+        let expected = Nonce(self.scope.journal.nonce(&source, NATIVE)?);
         let found = tx.nonce;
         if found < expected {
             return Ok(Err(InvalidTransaction::NonceTooLow { expected, found }));
@@ -160,7 +146,7 @@ impl Executor {
         if found.0 == u64::MAX {
             return Ok(Err(InvalidTransaction::NonceExhausted));
         }
-        let balance = self.journal.balance(&source, &AssetId::NATIVE, NATIVE)?;
+        let balance = self.scope.journal.balance(&source, &AssetId::NATIVE, NATIVE)?;
         let reserve = u128::from(tx.gas_limit.0) * u128::from(tx.gas_price.0);
         // Not money but a bound for it: a sum that leaves 128 bits is as unaffordable as the
         // largest one that does not.
@@ -173,7 +159,12 @@ impl Executor {
 
     /// Sets the fee reserve aside.
     fn charge(&mut self, tx: &UnsignedTransaction, reserve: u64) -> Result<(), Interrupt> {
-        match self.journal.debit(&Address::Key(tx.source), &AssetId::NATIVE, reserve, NATIVE)? {
+        match self.scope.journal.debit(
+            &Address::Key(tx.source),
+            &AssetId::NATIVE,
+            reserve,
+            NATIVE,
+        )? {
             Taken::Yes => Ok(()),
             Taken::Insufficient { .. } => {
                 Err(EngineError::Bug("a validated reserve is not there".into()).into())
@@ -183,7 +174,7 @@ impl Executor {
 
     /// Carries the transaction out, or leaves the journal as it was.
     fn apply(&mut self, tx: TxRef<'_>) -> Applied {
-        let checkpoint = self.journal.checkpoint();
+        let checkpoint = self.scope.journal.checkpoint();
         let applied = match &tx.tx.data {
             TransactionType::Transfers(transfers) => self.transfer(tx, transfers),
             TransactionType::Burn { asset, amount } => self.burn(tx, *asset, *amount),
@@ -198,7 +189,7 @@ impl Executor {
             }
         };
         if applied.result.is_err() {
-            self.journal.rollback(checkpoint);
+            self.scope.journal.rollback(checkpoint);
         }
         applied
     }
@@ -210,7 +201,7 @@ impl Executor {
         reserve: u64,
         applied: Applied,
     ) -> Result<TxOutput, EngineError> {
-        let Applied { result, gas_used, return_data, contract, code, messages } = applied;
+        let Applied { result, gas_used, return_data, contract, code } = applied;
         let (status, gas_used) = match result {
             Ok(()) => (ExecutionStatus::Success, gas_used),
             Err(Interrupt::Revert(reason)) => (ExecutionStatus::Reverted(reason), gas_used),
@@ -222,11 +213,13 @@ impl Executor {
         let refund = reserve.checked_sub(fee).ok_or_else(over)?;
         let source = Address::Key(tx.tx.source);
         let nonce = tx.tx.nonce.0.checked_add(1).ok_or_else(over)?;
-        self.journal
+        self.scope
+            .journal
             .credit(&source, &AssetId::NATIVE, refund, NATIVE)
-            .and_then(|()| self.journal.set_nonce(&source, nonce, NATIVE))
+            .and_then(|()| self.scope.journal.set_nonce(&source, nonce, NATIVE))
             .map_err(engine_fault)?;
         let success = status.is_success();
+        let messages = std::mem::take(&mut self.scope.messages);
         let halted = matches!(status, ExecutionStatus::Halted(_));
         if let Some(observer) = &self.env.observer {
             messages.iter().for_each(|message| observer.guest_message(tx.index, message));
@@ -238,9 +231,9 @@ impl Executor {
                 fee: Amount(fee),
                 contract: contract.filter(|_| success),
                 return_data: if halted { Vec::new() } else { return_data },
-                events: self.journal.take_events(),
+                events: self.scope.journal.take_events(),
             }),
-            burned: self.journal.burned().to_vec(),
+            burned: self.scope.journal.burned().to_vec(),
             code: code.filter(|_| success),
             messages,
         })

@@ -25,7 +25,7 @@ impl Executor {
             }
         }
         for Transfer { destination, asset, amount } in transfers {
-            self.journal.credit(destination, asset, amount.0, NATIVE)?;
+            self.scope.journal.credit(destination, asset, amount.0, NATIVE)?;
         }
         Ok(())
     }
@@ -35,7 +35,7 @@ impl Executor {
         let source = Address::Key(tx.tx.source);
         let result = self.debit_sum(&source, asset, u128::from(amount.0));
         if result.is_ok() {
-            self.journal.burn(asset, amount);
+            self.scope.journal.burn(asset, amount);
         }
         Applied::native(result, tx.intrinsic_gas)
     }
@@ -49,22 +49,22 @@ impl Executor {
     ) -> Result<(), Interrupt> {
         for Deposit { asset, amount } in deposits {
             self.debit_sum(source, *asset, u128::from(amount.0))?;
-            self.journal.credit(contract, asset, amount.0, NATIVE)?;
+            self.scope.journal.credit(contract, asset, amount.0, NATIVE)?;
         }
         Ok(())
     }
 
     /// Debits a sum or reverts.
     fn debit_sum(&mut self, source: &Address, asset: AssetId, sum: u128) -> Result<(), Interrupt> {
-        if !asset.is_native() && self.journal.overlay().chain().asset(&asset)?.is_none() {
+        if !asset.is_native() && self.scope.journal.overlay().chain().asset(&asset)?.is_none() {
             return Err(RevertReason::UnknownAsset(asset).into());
         }
         let insufficient =
             |found| Err(RevertReason::InsufficientBalance { asset, needed: sum, found }.into());
         let Ok(amount) = u64::try_from(sum) else {
-            return insufficient(Amount(self.journal.balance(source, &asset, NATIVE)?));
+            return insufficient(Amount(self.scope.journal.balance(source, &asset, NATIVE)?));
         };
-        match self.journal.debit(source, &asset, amount, NATIVE)? {
+        match self.scope.journal.debit(source, &asset, amount, NATIVE)? {
             Taken::Yes => Ok(()),
             Taken::Insufficient { found } => {
                 let found = u64::try_from(found)

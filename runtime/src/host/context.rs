@@ -9,7 +9,7 @@ use crate::sandbox::{HostState, Meter};
 pub(super) fn link(linker: &mut Linker<HostState>) -> wasmtime::Result<()> {
     host_function!(linker, Source, |call, out: u32| -> () {
         let (mut memory, state) = call.memory();
-        memory.write(out, &state.frame.source.to_bytes())
+        memory.write(out, &state.scope.source.to_bytes())
     });
     host_function!(linker, Caller, |call, out: u32| -> () {
         let (mut memory, state) = call.memory();
@@ -20,14 +20,18 @@ pub(super) fn link(linker: &mut Linker<HostState>) -> wasmtime::Result<()> {
         let (mut memory, _) = call.memory();
         memory.write(out, &own.to_bytes())
     });
-    host_function!(linker, Topoheight, |call| -> u64 { Ok(call.state().frame.block.topoheight.0) });
-    host_function!(linker, Timestamp, |call| -> u64 { Ok(call.state().frame.block.timestamp) });
+    host_function!(linker, Topoheight, |call| -> u64 {
+        Ok(call.state().scope.env.context.topoheight.0)
+    });
+    host_function!(linker, Timestamp, |call| -> u64 {
+        Ok(call.state().scope.env.context.timestamp)
+    });
     host_function!(linker, BlockVersion, |call| -> u32 {
-        Ok(call.state().frame.block.block_version)
+        Ok(call.state().scope.env.context.block_version)
     });
     host_function!(linker, TransactionId, |call, out: u32| -> () {
         let (mut memory, state) = call.memory();
-        memory.write(out, &state.frame.transaction_id.0)
+        memory.write(out, &state.scope.transaction_id.0)
     });
     host_function!(linker, Input, |call, out: u32, cap: u32| -> i32 {
         let len = call.state().frame.input.len() as u64;

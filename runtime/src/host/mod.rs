@@ -2,8 +2,11 @@
 //! `host-api/src/functions.rs`; this one holds the crossing itself.
 
 mod account;
+mod calls;
 mod context;
+mod crypto;
 mod output;
+mod random;
 mod storage;
 
 use tos_host_api::limits::IMPORT_MODULE;
@@ -24,7 +27,10 @@ pub(crate) fn linker(engine: &Engine) -> Result<Linker<HostState>, EngineError> 
     let registered = context::link(&mut linker)
         .and_then(|()| storage::link(&mut linker))
         .and_then(|()| account::link(&mut linker))
-        .and_then(|()| output::link(&mut linker));
+        .and_then(|()| calls::link(&mut linker))
+        .and_then(|()| output::link(&mut linker))
+        .and_then(|()| crypto::link(&mut linker))
+        .and_then(|()| random::link(&mut linker));
     match registered {
         Ok(()) => Ok(linker),
         Err(error) => Err(EngineError::Sandbox(format!("host functions: {error:#}"))),

@@ -8,9 +8,6 @@ use crate::execute::{GuestMessage, Interrupt};
 use crate::sandbox::HostState;
 use crate::types::{Event, RevertReason};
 
-/// Most messages kept per call; the operator's memory is not the guest's to fill.
-const MESSAGES_MAX: usize = 64;
-
 pub(super) fn link(linker: &mut Linker<HostState>) -> wasmtime::Result<()> {
     host_function!(linker, SetReturn, |call, data: u32, len: u32| -> i32 {
         if len as usize > limits::RETURN_LEN_MAX {
@@ -45,13 +42,13 @@ pub(super) fn link(linker: &mut Linker<HostState>) -> wasmtime::Result<()> {
             contract: call.state().frame.contract,
             text: format!("abort {abort_code}: {text}{place}"),
         };
-        keep(call, message);
+        call.state().scope.keep_message(message);
         Err(RevertReason::Contract(abort_code).into())
     });
     host_function!(linker, DebugLog, |call, message: u32, len: u32| -> () {
         let text = message_text(call, message, len)?;
         let contract = call.state().frame.contract;
-        keep(call, GuestMessage { contract, text });
+        call.state().scope.keep_message(GuestMessage { contract, text });
         Ok(())
     });
     Ok(())
@@ -66,7 +63,7 @@ fn emit(
         return Ok(code(Status::TooLong));
     }
     if topic_count as usize > limits::EVENT_TOPICS_MAX
-        || call.state().journal.event_count() >= limits::EVENTS_MAX
+        || call.state().scope.journal.event_count() >= limits::EVENTS_MAX
     {
         return Ok(code(Status::EventLimit));
     }
@@ -81,7 +78,7 @@ fn emit(
         .map(|topic| Hash(*topic))
         .collect();
     let data = memory.read(data, data_len)?.to_vec();
-    state.journal.emit(Event { contract: state.frame.contract, topics, data });
+    state.scope.journal.emit(Event { contract: state.frame.contract, topics, data });
     Ok(code(Status::Ok))
 }
 
@@ -101,11 +98,4 @@ fn message_text(call: &mut HostCall<'_, '_>, pointer: u32, len: u32) -> Result<S
         }
     }
     Ok(text)
-}
-
-fn keep(call: &mut HostCall<'_, '_>, message: GuestMessage) {
-    let messages = &mut call.state().messages;
-    if messages.len() < MESSAGES_MAX {
-        messages.push(message);
-    }
 }

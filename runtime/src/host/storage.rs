@@ -90,7 +90,7 @@ fn link_slots(linker: &mut Linker<HostState>) -> wasmtime::Result<()> {
         let (memory, state) = call.memory();
         let value: Arc<[u8]> = read(&memory, value, value_len)?;
         let slot = arguments.slot(state);
-        state.journal.set_slot(slot, Some(value), function)?;
+        state.scope.journal.set_slot(slot, Some(value), function)?;
         Ok(code(Status::Ok))
     });
     host_function!(linker, StorageRemove, |call, partition: u32, key: u32, key_len: u32| -> i32 {
@@ -98,7 +98,7 @@ fn link_slots(linker: &mut Linker<HostState>) -> wasmtime::Result<()> {
         let function = call.function;
         let state = call.state();
         let slot = arguments.slot(state);
-        let existed = state.journal.set_slot(slot, None, function)?;
+        let existed = state.scope.journal.set_slot(slot, None, function)?;
         Ok(code(if existed { Status::Ok } else { Status::NotFound }))
     });
     Ok(())
@@ -115,7 +115,7 @@ fn link_counters(linker: &mut Linker<HostState>) -> wasmtime::Result<()> {
         let function = call.function;
         let state = call.state();
         let slot = arguments.slot(state);
-        state.journal.counter_add(slot, amount, function)?;
+        state.scope.journal.counter_add(slot, amount, function)?;
         Ok(code(Status::Ok))
     });
     host_function!(linker, CounterSub, |call,
@@ -128,7 +128,7 @@ fn link_counters(linker: &mut Linker<HostState>) -> wasmtime::Result<()> {
         let function = call.function;
         let state = call.state();
         let slot = arguments.slot(state);
-        match state.journal.counter_sub(slot, amount, function)? {
+        match state.scope.journal.counter_sub(slot, amount, function)? {
             Taken::Yes => Ok(code(Status::Ok)),
             Taken::Insufficient { .. } => Ok(code(Status::Insufficient)),
         }
@@ -143,7 +143,7 @@ fn link_counters(linker: &mut Linker<HostState>) -> wasmtime::Result<()> {
         let function = call.function;
         let (mut memory, state) = call.memory();
         let slot = arguments.slot(state);
-        let value = state.journal.counter(slot, function)?;
+        let value = state.scope.journal.counter(slot, function)?;
         memory.write(out, &value.to_le_bytes())?;
         Ok(code(Status::Ok))
     });
@@ -157,7 +157,7 @@ fn read_slot(
     let function = call.function;
     let state = call.state();
     let slot = arguments.slot(state);
-    state.journal.slot(slot, function)
+    state.scope.journal.slot(slot, function)
 }
 
 fn read(memory: &GuestMemory<'_>, pointer: u32, len: u32) -> Result<Arc<[u8]>, Interrupt> {

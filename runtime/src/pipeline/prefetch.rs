@@ -7,9 +7,9 @@ use std::sync::Arc;
 use tos_host_api::{Address, ContractId, Hash};
 
 use crate::error::EngineError;
-use crate::execute::{Callable, WorkerPool};
+use crate::execute::{Callable, WorkerPool, callable};
 use crate::sandbox::{Modules, Verdict};
-use crate::state::{AccountCell, ChainState, ContractRecord, StateKey, StateValue};
+use crate::state::{AccountCell, ChainState};
 use crate::types::{TransactionType, code_hash};
 
 /// Accounts one worker loads at a time.
@@ -76,28 +76,4 @@ pub(crate) fn load_modules<'a>(
         }
     }
     Ok((contracts, deployed))
-}
-
-/// A contract as of the tip, if there is one.
-///
-/// # Errors
-/// Its code is missing or does not pass the gate that it once passed.
-pub(crate) fn callable(
-    chain: &ChainState,
-    modules: &Modules,
-    contract: &ContractId,
-) -> Result<Option<Callable>, EngineError> {
-    let Some(ContractRecord { code_hash, .. }) = chain.contract(contract)? else {
-        return Ok(None);
-    };
-    let code = || match chain.storage_value(&StateKey::Code(code_hash))? {
-        Some(StateValue::Code(code)) => Ok(code),
-        _ => Err(EngineError::Corrupt(format!("code {code_hash} of {contract} is missing"))),
-    };
-    match modules.get(&code_hash, code)? {
-        Ok(module) => Ok(Some(Callable { module })),
-        Err(rejection) => Err(EngineError::Corrupt(format!(
-            "deployed code {code_hash} of {contract} is refused by the gate: {rejection}"
-        ))),
-    }
 }

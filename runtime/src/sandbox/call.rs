@@ -1,21 +1,13 @@
 //! One call of a contract: a fresh instance, an entry, and what came of it.
 
-use std::sync::Arc;
-use std::thread;
-use std::time::Duration;
-
-use tos_host_api::{Address, ContractId, Gas, Hash, limits};
-use wasmtime::{Engine, Instance, Memory, PoolConcurrencyLimitError, ResourceLimiter, Store, Trap};
+use tos_host_api::{Address, ContractId, Gas, limits};
+use wasmtime::{Engine, Instance, Memory, ResourceLimiter, Store, Trap};
 
 use super::profile::WASM_STACK_BYTES;
 use super::{CompiledModule, Meter};
 use crate::error::EngineError;
-use crate::execute::{GuestMessage, Interrupt};
-use crate::state::Journal;
-use crate::types::{BlockContext, Deposit, HaltReason};
-
-/// How long to wait before asking an exhausted pool again: about the time of a short call.
-const POOL_RETRY: Duration = Duration::from_micros(50);
+use crate::execute::{Interrupt, Lent, Scope};
+use crate::types::{Deposit, HaltReason};
 
 /// Stack a call needs in bytes: the guest's, and room for host functions above and below it.
 const STACK_BYTES_MIN: usize = WASM_STACK_BYTES + (1 << 20);
@@ -27,14 +19,13 @@ pub(crate) struct CallRequest<'a> {
     pub(crate) module: &'a CompiledModule,
     pub(crate) entry: &'a str,
     pub(crate) gas: Gas,
+    /// Words of logical stack, shared by all frames of a transaction.
+    pub(crate) stack_words: u64,
     pub(crate) frame: Frame,
 }
 
 /// The facts a contract can ask for about its own call.
 pub(crate) struct Frame {
-    pub(crate) block: Arc<BlockContext>,
-    pub(crate) source: Address,
-    pub(crate) transaction_id: Hash,
     pub(crate) caller: Address,
     pub(crate) contract: ContractId,
     pub(crate) input: Vec<u8>,
@@ -43,17 +34,26 @@ pub(crate) struct Frame {
     pub(crate) read_only: bool,
 }
 
-/// What a store carries: the frame, the journal, and what the call has produced so far.
+/// What a store carries: the frame, what all frames share, and what this one has produced so far.
 pub(crate) struct HostState {
     pub(crate) frame: Frame,
-    pub(crate) journal: Journal,
+    /// Lent on to a callee while that runs.
+    pub(crate) scope: Lent<Scope>,
     pub(crate) return_data: Vec<u8>,
-    pub(crate) messages: Vec<GuestMessage>,
+    pub(crate) last_callee: CalleeEnd,
     /// Why a host function stopped the guest; wasmtime only carries the fact that one did.
     pub(crate) interrupt: Option<Interrupt>,
     /// `None` before the instance exists.
     pub(crate) instance: Option<InstanceFacts>,
     limiter: Limiter,
+}
+
+/// What a frame can ask about the last contract it called.
+#[derive(Default)]
+pub(crate) struct CalleeEnd {
+    pub(crate) return_data: Vec<u8>,
+    /// What it aborted with; 0 if it did not.
+    pub(crate) revert_code: u32,
 }
 
 /// Where an instance keeps what host functions need.
@@ -69,65 +69,71 @@ pub(crate) struct CallEnd {
     pub(crate) result: Result<(), Interrupt>,
     pub(crate) gas_left: Gas,
     pub(crate) return_data: Vec<u8>,
-    pub(crate) messages: Vec<GuestMessage>,
 }
 
-/// Calls an entry that the module exports. The journal goes in and comes back with what the guest
-/// wrote; rolling it back after a failure is the caller's business.
+/// Calls an entry that the module exports. The scope goes in and comes back with what the guest
+/// wrote into its journal; rolling that back after a failure is the caller's business.
 ///
 /// Runs on a stack that holds the deepest recursion the logical limit allows, whatever thread it is
-/// called on; see [`with_stack_if`].
+/// called on; see [`with_stack`].
 pub(crate) fn call(
     engine: &Engine,
     request: CallRequest<'_>,
-    journal: Journal,
-) -> (CallEnd, Journal) {
-    with_stack_if(true, || call_here(engine, request, journal))
+    scope: Box<Scope>,
+) -> (CallEnd, Box<Scope>) {
+    with_stack(|| call_here(engine, request, scope))
 }
 
-/// Runs `work` on a stack that is large enough for calls, if it makes any.
+/// Runs `work` on a stack that is large enough for a call.
 ///
 /// Setting a stack up takes longer than a short call and interrupts all cores when it goes, so
 /// whoever makes many calls does it once around all of them; within, it costs a comparison.
-pub(crate) fn with_stack_if<R>(makes_calls: bool, work: impl FnOnce() -> R) -> R {
-    if makes_calls { stacker::maybe_grow(STACK_BYTES_MIN, STACK_BYTES_NEW, work) } else { work() }
+pub(super) fn with_stack<R>(work: impl FnOnce() -> R) -> R {
+    stacker::maybe_grow(STACK_BYTES_MIN, STACK_BYTES_NEW, work)
 }
 
-fn call_here(engine: &Engine, request: CallRequest<'_>, journal: Journal) -> (CallEnd, Journal) {
-    let CallRequest { module, entry, gas, frame } = request;
+fn call_here(
+    engine: &Engine,
+    request: CallRequest<'_>,
+    mut scope: Box<Scope>,
+) -> (CallEnd, Box<Scope>) {
+    let CallRequest { module, entry, gas, stack_words, frame } = request;
+    scope.frames.push(frame.contract);
     let state = HostState {
         frame,
-        journal,
+        scope: Lent::holding(scope),
         return_data: Vec::new(),
-        messages: Vec::new(),
+        last_callee: CalleeEnd::default(),
         interrupt: None,
         instance: None,
         limiter: Limiter,
     };
     let mut store = Store::new(engine, state);
     store.limiter(|state| &mut state.limiter);
-    let result = enter(&mut store, module, entry, gas);
+    let result = enter(&mut store, module, entry, (gas, stack_words));
     let gas_left = match store.data().instance {
         Some(_) => Meter::left(&mut store),
         None => Ok(gas),
     };
-    let HostState { journal, return_data, messages, .. } = store.into_data();
+    let HostState { mut scope, return_data, .. } = store.into_data();
+    let mut scope = scope.lend();
+    scope.frames.pop();
     let (result, gas_left) = match gas_left {
         Ok(gas_left) => (result, gas_left),
         Err(error) => (Err(error.into()), Gas::ZERO),
     };
-    (CallEnd { result, gas_left, return_data, messages }, journal)
+    (CallEnd { result, gas_left, return_data }, scope)
 }
 
 fn enter(
     store: &mut Store<HostState>,
     module: &CompiledModule,
     entry: &str,
-    gas: Gas,
+    (gas, stack_words): (Gas, u64),
 ) -> Result<(), Interrupt> {
     // Instantiation runs no code of the guest's; its price is part of the call's.
     let instance = instantiate(store, module)?;
-    let meter = Meter::start(&mut *store, &instance, &module.counters, gas)?;
+    let meter = Meter::start(&mut *store, &instance, &module.counters, gas, stack_words)?;
     let memory = instance
         .get_memory(&mut *store, limits::MEMORY_EXPORT)
         .ok_or_else(|| EngineError::Bug("a prepared module does not export its memory".into()))?;
@@ -140,19 +146,13 @@ fn enter(
     }
 }
 
-/// A fresh instance. When the pool is exhausted, by many concurrent queries, this waits for one to
-/// come back: no call holds more than one instance, so somebody always finishes.
+/// A fresh instance. The pool has room for every frame of everybody who holds a permit; see
+/// `permits.rs`.
 fn instantiate(
     store: &mut Store<HostState>,
     module: &CompiledModule,
 ) -> Result<Instance, Interrupt> {
-    loop {
-        match module.instance_pre.instantiate(&mut *store) {
-            Ok(instance) => return Ok(instance),
-            Err(error) if error.is::<PoolConcurrencyLimitError>() => thread::sleep(POOL_RETRY),
-            Err(error) => return Err(not_instantiated(error)),
-        }
-    }
+    module.instance_pre.instantiate(&mut *store).map_err(not_instantiated)
 }
 
 /// Our limits are below the pool's, segments were checked by the gate, and there is no start

@@ -27,6 +27,12 @@ impl<'a> GuestMemory<'a> {
         self.bytes.get(start..end).ok_or_else(|| self.out_of_bounds())
     }
 
+    /// The `N` bytes at `pointer`.
+    pub(crate) fn array<const N: usize>(&self, pointer: u32) -> Result<[u8; N], Interrupt> {
+        let bytes = self.read(pointer, N as u32)?;
+        bytes.try_into().map_err(|_| self.out_of_bounds())
+    }
+
     /// Copies bytes to `pointer`; all of them or none.
     pub(crate) fn write(&mut self, pointer: u32, bytes: &[u8]) -> Result<(), Interrupt> {
         if bytes.is_empty() {
@@ -58,17 +64,13 @@ impl<'a> GuestMemory<'a> {
 
     /// The address encoded at `pointer`.
     pub(crate) fn address(&self, pointer: u32) -> Result<Address, Interrupt> {
-        let bytes = self.read(pointer, Address::ENCODED_LEN as u32)?;
-        <&[u8; Address::ENCODED_LEN]>::try_from(bytes)
-            .ok()
-            .and_then(Address::from_bytes)
+        Address::from_bytes(&self.array::<{ Address::ENCODED_LEN }>(pointer)?)
             .ok_or(Interrupt::Halt(HaltReason::InvalidAddress(self.function)))
     }
 
     /// The asset id at `pointer`.
     pub(crate) fn asset(&self, pointer: u32) -> Result<AssetId, Interrupt> {
-        let bytes = self.read(pointer, 32)?;
-        <[u8; 32]>::try_from(bytes).map(AssetId).map_err(|_| self.out_of_bounds())
+        self.array(pointer).map(AssetId)
     }
 
     fn out_of_bounds(&self) -> Interrupt {

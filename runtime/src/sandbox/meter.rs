@@ -5,7 +5,7 @@ use tos_host_api::Gas;
 use wasmtime::{AsContext, AsContextMut, Global, Instance, Val};
 
 use super::modules::CounterExports;
-use super::prepare::limits::STACK_WORDS_MAX;
+use super::prepare::UNITS_PER_GAS;
 use super::{HostState, InstanceFacts};
 use crate::error::EngineError;
 use crate::execute::Interrupt;
@@ -19,20 +19,23 @@ pub(crate) struct Meter {
 }
 
 impl Meter {
-    /// The counters of an instance, set to this much gas and a full stack.
+    /// The counters of an instance, set to this much gas and stack.
     pub(super) fn start(
         mut store: impl AsContextMut<Data = HostState>,
         instance: &Instance,
         exports: &CounterExports,
         gas: Gas,
+        stack_words: u64,
     ) -> Result<Self, EngineError> {
         let mut global = |export| {
             let export = instance.get_module_export(&mut store, export);
             export.and_then(wasmtime::Extern::into_global).ok_or_else(missing)
         };
         let meter = Self { gas: global(&exports.gas)?, stack: global(&exports.stack)? };
-        meter.set_gas(&mut store, gas)?;
-        let words = i32::try_from(STACK_WORDS_MAX).unwrap_or(i32::MAX);
+        // Above `GAS_MAX` nothing could be told from exhaustion; no protocol allows that much.
+        let units = gas.0.saturating_mul(UNITS_PER_GAS);
+        meter.set_units(&mut store, units)?;
+        let words = i32::try_from(stack_words).unwrap_or(i32::MAX);
         meter.stack.set(&mut store, Val::I32(words)).map_err(failed)?;
         Ok(meter)
     }
@@ -43,10 +46,22 @@ impl Meter {
         facts.map(|facts| facts.meter).ok_or_else(missing)
     }
 
-    /// Gas left; zero when the guest asked for more than there was.
-    pub(crate) fn left(mut store: impl AsContextMut<Data = HostState>) -> Result<Gas, EngineError> {
+    /// Gas left, in whole gas; zero when the guest asked for more than there was.
+    pub(crate) fn left(store: impl AsContextMut<Data = HostState>) -> Result<Gas, EngineError> {
+        Ok(Gas(Self::units_left(store)? / UNITS_PER_GAS))
+    }
+
+    fn units_left(mut store: impl AsContextMut<Data = HostState>) -> Result<u64, EngineError> {
         let left = Self::of(&store)?.gas.get(&mut store).i64().ok_or_else(missing)?;
-        Ok(Gas(u64::try_from(left).unwrap_or(0)))
+        Ok(u64::try_from(left).unwrap_or(0))
+    }
+
+    /// Words of stack left.
+    pub(crate) fn stack_words_left(
+        mut store: impl AsContextMut<Data = HostState>,
+    ) -> Result<u64, EngineError> {
+        let left = Self::of(&store)?.stack.get(&mut store).i32().ok_or_else(missing)?;
+        Ok(u64::try_from(left).unwrap_or(0))
     }
 
     /// Takes gas, or halts when there is not enough.
@@ -55,10 +70,11 @@ impl Meter {
         gas: u64,
     ) -> Result<(), Interrupt> {
         let meter = Self::of(&store)?;
-        match Self::left(&mut store)?.checked_sub(Gas(gas)) {
-            Some(rest) => Ok(meter.set_gas(store, rest)?),
+        let left = Self::units_left(&mut store)?;
+        match gas.checked_mul(UNITS_PER_GAS).and_then(|units| left.checked_sub(units)) {
+            Some(rest) => Ok(meter.set_units(store, rest)?),
             None => {
-                meter.set_gas(store, Gas::ZERO)?;
+                meter.set_units(store, 0)?;
                 Err(Interrupt::Halt(HaltReason::OutOfGas))
             }
         }
@@ -78,13 +94,12 @@ impl Meter {
         })
     }
 
-    fn set_gas(
+    fn set_units(
         self,
         mut store: impl AsContextMut<Data = HostState>,
-        gas: Gas,
+        units: u64,
     ) -> Result<(), EngineError> {
-        // Gas limits are far below 2^63; more could not be told from exhaustion.
-        let value = i64::try_from(gas.0).unwrap_or(i64::MAX);
+        let value = i64::try_from(units).unwrap_or(i64::MAX);
         self.gas.set(&mut store, Val::I64(value)).map_err(failed)
     }
 }

@@ -6,10 +6,11 @@ mod call;
 mod guest_memory;
 mod meter;
 mod modules;
+mod permits;
 pub mod prepare;
 mod profile;
 
-pub(crate) use call::{CallRequest, Frame, HostState, InstanceFacts, call, with_stack_if};
+pub(crate) use call::{CallEnd, CallRequest, CalleeEnd, Frame, HostState, InstanceFacts, call};
 pub(crate) use guest_memory::GuestMemory;
 pub(crate) use meter::Meter;
 pub(crate) use modules::{CompiledModule, Modules, Verdict};

@@ -10,6 +10,8 @@ use tos_host_api::Hash;
 use wasmtime::{Engine, InstancePre, Linker, Module, ModuleExport};
 
 use super::call::HostState;
+use super::call::with_stack;
+use super::permits::CallPermits;
 use super::prepare::{
     self, GAS_EXPORT, ModuleInfo, OperatorCosts, PREPARE_VERSION, PrepareError, Prepared,
     Rejection, STACK_EXPORT,
@@ -52,6 +54,7 @@ impl CounterExports {
 /// The cache of compiled modules.
 pub(crate) struct Modules {
     engine: Engine,
+    permits: CallPermits,
     linker: Linker<HostState>,
     storage: Arc<dyn Storage>,
     costs: OperatorCosts,
@@ -86,15 +89,37 @@ impl Modules {
         storage: Arc<dyn Storage>,
         costs: OperatorCosts,
         bytes_max: usize,
+        workers: usize,
     ) -> Result<Self, EngineError> {
-        let engine = profile::engine()?;
+        let permits = CallPermits::count(workers);
+        let engine = profile::engine(CallPermits::instances(permits))?;
+        let permits = CallPermits::new(permits);
         let linker = host::linker(&engine)?;
         let prepare_id = prepare_id(&costs);
-        Ok(Self { engine, linker, storage, costs, prepare_id, bytes_max, cache: Mutex::default() })
+        Ok(Self {
+            engine,
+            permits,
+            linker,
+            storage,
+            costs,
+            prepare_id,
+            bytes_max,
+            cache: Mutex::default(),
+        })
     }
 
     pub(crate) fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    /// Runs work that makes calls, if it makes any: with a permit, on a stack that is large enough.
+    /// Within `work` nobody may ask again.
+    pub(crate) fn with_calls<R>(&self, makes_calls: bool, work: impl FnOnce() -> R) -> R {
+        if !makes_calls {
+            return work();
+        }
+        let _permit = self.permits.acquire();
+        with_stack(work)
     }
 
     /// The module with this hash; `code` is asked for its bytes only if they are needed.

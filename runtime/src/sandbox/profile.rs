@@ -17,10 +17,6 @@ pub(crate) const PROFILE_VERSION: &str = "tos-runtime-1";
 /// stands for at most 264 bytes (see `prepare/limits.rs`), 4.2 MiB in all, and the last function on
 /// the stack, which is not accounted for, adds less than 1 MiB.
 pub(crate) const WASM_STACK_BYTES: usize = 8 << 20;
-/// Live instances at once: workers of concurrent executions, views and simulations. Whoever comes
-/// when all are taken waits, see `call.rs`. At least [`crate::EngineConfig::THREADS_MAX`], so that
-/// no worker ever does.
-const INSTANCES_MAX: u32 = 300;
 /// Address space per memory. With 4 GiB and the guard behind it no 32-bit address needs a bounds
 /// check in compiled code; only pages in use cost memory.
 const MEMORY_RESERVATION_BYTES: u64 = 1 << 32;
@@ -29,17 +25,17 @@ const KEEP_RESIDENT_BYTES: usize = 128 * 1024;
 /// Room for an instance's globals, table and function references.
 const INSTANCE_BYTES_MAX: usize = 1 << 20;
 
-/// An engine with this profile.
+/// An engine with this profile whose pool holds so many instances; their number changes no code.
 ///
 /// # Errors
 /// wasmtime refuses the configuration on this machine.
-pub(crate) fn engine() -> Result<Engine, EngineError> {
-    config()
+pub(crate) fn engine(instances: usize) -> Result<Engine, EngineError> {
+    config(instances)
         .and_then(|config| Engine::new(&config))
         .map_err(|error| EngineError::Sandbox(format!("wasmtime engine: {error:#}")))
 }
 
-fn config() -> wasmtime::Result<Config> {
+fn config(instances: usize) -> wasmtime::Result<Config> {
     let mut config = Config::new();
     if let Some(triple) = target() {
         // An explicit target stops inference from the host's CPU: equal machine code everywhere.
@@ -60,7 +56,7 @@ fn config() -> wasmtime::Result<Config> {
         .signals_based_traps(true);
     set_features(&mut config);
     set_diagnostics(&mut config);
-    set_memory(&mut config);
+    set_memory(&mut config, instances);
     Ok(config)
 }
 
@@ -126,13 +122,14 @@ fn set_diagnostics(config: &mut Config) {
 }
 
 /// Pooled instances with memory that never moves and never depends on free address space.
-fn set_memory(config: &mut Config) {
+fn set_memory(config: &mut Config, instances: usize) {
+    let instances = u32::try_from(instances).unwrap_or(u32::MAX);
     let memory_bytes = usize::try_from(limits::MEMORY_PAGES_MAX << 16).unwrap_or(usize::MAX);
     let table_elements = usize::try_from(limits::TABLE_ELEMENTS_MAX).unwrap_or(usize::MAX);
     let mut pool = PoolingAllocationConfig::new();
-    pool.total_core_instances(INSTANCES_MAX)
-        .total_memories(INSTANCES_MAX)
-        .total_tables(INSTANCES_MAX)
+    pool.total_core_instances(instances)
+        .total_memories(instances)
+        .total_tables(instances)
         .max_memories_per_module(1)
         .max_tables_per_module(1)
         .max_core_instance_size(INSTANCE_BYTES_MAX)
@@ -141,7 +138,7 @@ fn set_memory(config: &mut Config) {
         .linear_memory_keep_resident(KEEP_RESIDENT_BYTES)
         .table_keep_resident(KEEP_RESIDENT_BYTES)
         .decommit_batch_size(1)
-        .max_unused_warm_slots(INSTANCES_MAX)
+        .max_unused_warm_slots(instances)
         .pagemap_scan(Enabled::No);
     config
         .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))

@@ -14,12 +14,12 @@ use crate::support::{
 
 /// State digests after genesis and after each block.
 const RECORDED: [&str; 6] = [
-    "c42996afc4f3497249e2fe4d2e72855e61e22a14c9e91ac9b523c2c55bde9ae4",
-    "fadd4754fa0dfa4f70e7d77dc5564b9cc457d8a7d854070b3c3c9950f858b052",
-    "0dd4c9896cd7b417236f217d3d445a049e4c5957d0791a7486ae8426a78af4c8",
-    "7d039d8b5d844d24234fbadf3580c196cba04140eb3fe54270c20d6ea7dc03fb",
-    "c5b50d5eab234e2af0357fb2d24ffbbe2f9a568f2afee8a69b6e6a944f2eaa17",
-    "6d76bdb0afaaf8c87eb575489c1be30599ceeef444c3490ca5df4a63b81494fc",
+    "a213cbe82bacb8dd6635f74c49c91a881b5e853ae00cf7f950cfc92df91f2ab7",
+    "f514c48b6f86897c0d7d5b0a9e0344141fe44e6cb8f97d3e7f9c7122f55873ee",
+    "f401c0656db84f1b88819b83cc84fa5dccaf1b285b4cb2f1c3c01f8a932b42b3",
+    "0060508b7fc9595fd22afcc8fccd3088c80ba59981d7d9235c46d0189ee7deae",
+    "6253b52fd8d0b4cc6ea1bb500310bfa2b5575f52d92be57f763442c39ec5f7a1",
+    "091cf533296425b62242a35705714e9ec7257194f6a4aac3afb6cbdd763358b0",
 ];
 
 /// Status codes of each block's transactions.

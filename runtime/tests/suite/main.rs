@@ -5,6 +5,7 @@
 mod bad_blocks;
 mod bad_modules;
 mod bad_transactions;
+mod calls;
 mod commit;
 mod equivalence;
 mod golden;

@@ -4,6 +4,10 @@ use borsh::{BorshDeserialize, BorshSerialize};
 
 use super::operators::OperatorClass;
 
+/// Units of the counter inside a module that make one gas. Operators are priced in units,
+/// everything else in gas: a simple operator takes a fraction of what a host function does.
+pub const UNITS_PER_GAS: u64 = 1;
+
 /// Gas per operator, by class; one gas is meant to be about a nanosecond.
 ///
 /// The fields are 16 bits wide so that no sum or product of them can overflow: 20,000 operators, or

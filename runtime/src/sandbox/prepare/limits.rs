@@ -56,6 +56,9 @@ limits! {
     /// calls deep. Native frames measured with functions made to maximise them: at most 17 bytes
     /// per word from the optimising compiler and allocator, 110 from the plain ones.
     STACK_WORDS_MAX = 16_384;
+    /// Words that a call from contract to contract takes besides the frames of both: those of the
+    /// host function, of instantiation and of the compiled code's entry. Measured: see `CHANGELOG`.
+    CALL_STACK_WORDS = 256;
     /// Blocks, loops and ifs open at one place.
     NESTING_MAX = 256;
     /// Blocks, loops and ifs of one function. Compilation takes time in proportion to their square:

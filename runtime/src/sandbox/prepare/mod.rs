@@ -105,7 +105,7 @@ mod tests;
 use thiserror::Error;
 use wasmparser::Validator;
 
-pub use costs::OperatorCosts;
+pub use costs::{OperatorCosts, UNITS_PER_GAS};
 pub use gate::check;
 pub use info::{GAS_EXPORT, ModuleInfo, STACK_EXPORT, global_export};
 pub use operators::OperatorClass;

@@ -145,11 +145,6 @@ impl Journal {
         }
     }
 
-    /// An empty journal over the same overlay: stands in while this one is lent to a call.
-    pub(crate) fn detached(&self) -> Self {
-        Self::new(Arc::clone(&self.overlay))
-    }
-
     /// Forgets the previous transaction and takes the access set of the next one.
     pub(crate) fn begin(&mut self, access: &[TableEntry]) {
         self.drafts.clear();

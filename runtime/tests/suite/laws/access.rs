@@ -8,7 +8,8 @@ use tos_runtime::{
 };
 
 use crate::support::{
-    COUNTER, Call, Chain, Order, TOKEN, account, genesis, guest, receipt, undeclared, wasm,
+    COUNTER, Call, Chain, Forward, Order, Reported, TOKEN, account, genesis, guest, receipt,
+    undeclared, wasm,
 };
 use AccessMode::{Credit, Read, Write};
 
@@ -129,9 +130,43 @@ fn law_02_the_contracts_own_money_needs_write_on_the_contract() {
 }
 
 #[test]
+fn law_02_deposits_of_a_call_need_write_on_the_caller_and_credit_on_the_callee() {
+    let (mut chain, proxy) = chain_with(guest!("proxy"));
+    let callee = chain.deploy(guest!("proxy"), &[]);
+    let order = Forward::new(callee, "take", &[]).deposit(AssetId::NATIVE, 7).order(proxy);
+    let order = order.gas_limit(400_000);
+    for own in DECLARATIONS {
+        for other in DECLARATIONS {
+            let declare = |order: Order, account: ContractId, mode: Option<AccessMode>| match mode {
+                Some(mode) => order.access(account, mode),
+                None => order,
+            };
+            let order = declare(declare(order.clone(), proxy, own), callee, other);
+            let tx = chain.send(1, order);
+            let outcome = chain.execute(vec![tx]);
+            let what = format!("caller declared {own:?}, callee {other:?}");
+            let missing = match (allowed(own, Write), allowed(other, Credit)) {
+                (false, _) => Some((proxy.into(), Write, HostFunction::Call)),
+                (true, false) => Some((callee.into(), Credit, HostFunction::Call)),
+                (true, true) => None,
+            };
+            match missing {
+                Some(expected) => assert_refused(receipt(&outcome, 0), expected, &what),
+                None => assert_eq!(Reported::of(receipt(&outcome, 0)).status, 0, "{what}"),
+            }
+        }
+    }
+}
+
+#[test]
 fn law_02_no_host_function_that_touches_an_account_is_left_out_of_these_tests() {
-    let tried: Vec<_> =
-        TOUCHES.iter().map(|(function, _)| *function).chain(OWN.map(|(_, f)| f)).collect();
+    let own = OWN.map(|(_, function)| function);
+    let tried: Vec<_> = TOUCHES
+        .map(|(function, _)| function)
+        .into_iter()
+        .chain(own)
+        .chain([HostFunction::Call])
+        .collect();
     for spec in HOST_FUNCTIONS {
         assert_eq!(
             !spec.access.is_empty(),

@@ -242,6 +242,13 @@ impl Chain {
         self.run(vec![tx]).remove(0).expect("it is included")
     }
 
+    /// Like [`Chain::one`] without committing.
+    #[track_caller]
+    pub(crate) fn execute_one(&mut self, number: u64, order: Order) -> Receipt {
+        let tx = self.send(number, order);
+        super::receipt(&self.execute(vec![tx]), 0).clone()
+    }
+
     /// Deploys a guest as person 0.
     #[track_caller]
     pub(crate) fn deploy(&mut self, code: Vec<u8>, input: &[u8]) -> ContractId {

@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 
 use tos_runtime::{
-    AccessMode, Address, AssetId, ContractEngine, ContractId, InvalidTransaction, Transaction,
+    AccessEntry, AccessMode, Address, AssetId, ContractEngine, ContractId, InvalidTransaction,
+    Transaction,
 };
 
-use super::{COUNTER, Call, GOLD, Order, Rng, SILVER, TOKEN, account, guest, wasm};
+use super::{COUNTER, Call, Forward, GOLD, Order, Rng, SILVER, TOKEN, account, guest, wasm};
 
 /// Makes random blocks for a chain with `people` funded people. A few people more exist who hold
 /// nothing.
@@ -16,6 +17,8 @@ pub(crate) struct Generator {
     nonces: HashMap<u64, u64>,
     counters: Vec<ContractId>,
     tokens: Vec<ContractId>,
+    /// Guests that call what they are told to.
+    proxies: Vec<ContractId>,
     /// Guests that misbehave when told to.
     undeclared: Option<ContractId>,
     trap: Option<ContractId>,
@@ -31,6 +34,7 @@ impl Generator {
             nonces: HashMap::new(),
             counters: Vec::new(),
             tokens: Vec::new(),
+            proxies: Vec::new(),
             undeclared: None,
             trap: None,
             abort: None,
@@ -54,6 +58,10 @@ impl Generator {
             txs.push(tx);
             id
         };
+        for _ in 0..4 {
+            let proxy = deploy(self, guest!("proxy"));
+            self.proxies.extend(proxy);
+        }
         self.undeclared = deploy(self, guest!("undeclared"));
         self.trap = deploy(self, guest!("trap"));
         self.abort = deploy(self, guest!("abort"));
@@ -79,11 +87,12 @@ impl Generator {
     fn transaction(&mut self) -> Transaction {
         let sender = self.sender();
         let order = match self.rng.below(100) {
-            0..=34 => self.transfers(),
-            35..=39 => self.burn(),
-            40..=59 => self.token_call(),
-            60..=74 => self.counter_call(),
-            75..=84 => self.misbehaving_call(),
+            0..=29 => self.transfers(),
+            30..=34 => self.burn(),
+            35..=49 => self.token_call(),
+            50..=61 => self.counter_call(),
+            62..=76 => self.forwarded_call(),
+            77..=84 => self.misbehaving_call(),
             85..=88 => self.deploy(),
             89..=91 => self.upgrade(),
             _ => self.unknown_call(),
@@ -111,6 +120,7 @@ impl Generator {
         match self.rng.below(20) {
             0 => account(self.people + self.rng.below(3)),
             1 => Address::Contract(*self.rng.pick(&self.counters)),
+            7..=8 => Address::Contract(*self.rng.pick(&self.proxies)),
             2..=6 => account(0),
             _ => account(self.rng.below(self.people)),
         }
@@ -175,6 +185,55 @@ impl Generator {
             3 => Call::counter_add(counter, amount).deposit(AssetId::NATIVE, 1 + amount),
             _ => Call::counter_add(counter, amount),
         }
+    }
+
+    /// A call through one to four proxies, each of which may do something of its own, give up when
+    /// its callee fails, or fail itself afterwards.
+    fn forwarded_call(&mut self) -> Order {
+        let called = match self.rng.below(10) {
+            0..=3 => self.token_call(),
+            4..=6 => self.counter_call(),
+            7..=8 => self.misbehaving_call(),
+            _ => self.unknown_call(),
+        };
+        let mut access = called.access.clone();
+        let mut forward = Forward::of(&called);
+        let depth = self.rng.below(4);
+        for level in 0..=depth {
+            // Often different ones, sometimes one that is running already.
+            let proxy = *self.rng.pick(&self.proxies);
+            if self.rng.percent(85) {
+                access.push(AccessEntry::new(proxy, AccessMode::Write));
+            }
+            forward = self.act_on_the_way(forward, &mut access);
+            if level == depth {
+                let order = forward.order(proxy).gas_limit(200_000);
+                access.sort_by_key(|entry| (entry.account, entry.mode != AccessMode::Write));
+                access.dedup_by_key(|entry| entry.account);
+                return Order { access, ..order };
+            }
+            forward = forward.through(proxy);
+        }
+        unreachable!("the last level returns")
+    }
+
+    /// What a proxy does besides forwarding.
+    fn act_on_the_way(&mut self, forward: Forward, access: &mut Vec<AccessEntry>) -> Forward {
+        let mut forward = match self.rng.below(6) {
+            0 => forward.flags(Forward::ABORT_ON_FAILURE),
+            1 => forward.flags(Forward::ABORT_AFTER),
+            2 => forward.flags(Forward::WRITE_BEFORE | Forward::EMIT_BEFORE),
+            _ => forward,
+        };
+        if self.rng.percent(20) {
+            forward = forward.gas(self.rng.below(60_000));
+        }
+        if self.rng.percent(20) {
+            access.push(AccessEntry::new(forward.to, AccessMode::Credit));
+            let asset = *self.rng.pick(&[AssetId::NATIVE, GOLD]);
+            forward = forward.deposit(asset, self.rng.below(40));
+        }
+        forward
     }
 
     fn misbehaving_call(&mut self) -> Order {

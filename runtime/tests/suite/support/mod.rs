@@ -5,6 +5,7 @@ mod claims;
 mod doctored;
 mod failing_storage;
 mod fleet;
+mod forward;
 mod generator;
 mod hostile;
 mod refusal;
@@ -17,6 +18,7 @@ pub(crate) use claims::{
 pub(crate) use doctored::Doctored;
 pub(crate) use failing_storage::{CommitFault, FailingStorage};
 pub(crate) use fleet::{Fleet, assert_same};
+pub(crate) use forward::{Forward, Reported};
 pub(crate) use generator::{Ends, Generator};
 pub(crate) use hostile::{Hostile, place, words};
 pub(crate) use refusal::{Purse, assert_invalid_block};
