@@ -21,6 +21,13 @@
     (param $partition i32) (param $key i32) (param $key_len i32) (param $out i32) (result i32)))
   (import "tos_v1" "transfer" (func $transfer
     (param $to i32) (param $asset i32) (param $amount i64) (result i32)))
+  (import "tos_v1" "call" (func $call
+    (param $contract i32) (param $entry i32) (param $entry_len i32)
+    (param $input i32) (param $input_len i32) (param $gas i64)
+    (param $deposits i32) (param $deposit_count i32) (result i32)))
+  (import "tos_v1" "return_data" (func $return_data (param $out i32) (param $cap i32) (result i32)))
+  (import "tos_v1" "revert_code" (func $revert_code (result i32)))
+  (import "tos_v1" "gas_left" (func $gas_left (result i64)))
   (import "tos_v1" "set_return" (func $set_return (param $data i32) (param $len i32) (result i32)))
   (import "tos_v1" "emit" (func $emit
     (param $topics i32) (param $topic_count i32) (param $data i32) (param $data_len i32)
@@ -40,6 +47,9 @@
   (data (i32.const 4224) "slot")
   (data (i32.const 4232) "first")
   (data (i32.const 4240) "last")
+  (data (i32.const 4248) "h16_relay")
+  (data (i32.const 4264) "h17_gas")
+  (data (i32.const 4272) "m16_recurse")
 
   ;; Fetches the input and the own address; returns the input's length.
   (func $take (result i32)
@@ -102,6 +112,22 @@
   (func (export "m16_recurse")
     (drop (call $input (i32.const 0) (i32.const 4)))
     (call $m16_down (i32.load (i32.const 0))))
+
+  ;; M16: recursion to a depth, and from there into another contract, which recurses in turn. Input:
+  ;; the own depth, the callee's depth, the callee's address. Returns the status of the call: both
+  ;; share one stack, and the callee that finds too little of it is halted alone.
+  (func $m16_down_and_over (param $depth i32)
+    (if (local.get $depth)
+      (then (call $m16_down_and_over (i32.sub (local.get $depth) (i32.const 1))))
+      (else
+        (i32.store (i32.const 8192)
+          (call $call
+            (i32.const 8) (i32.const 4272) (i32.const 11) (i32.const 4) (i32.const 4)
+            (i64.const -1) (i32.const 0) (i32.const 0))))))
+  (func (export "m16_recurse_through")
+    (drop (call $input (i32.const 0) (i32.const 41)))
+    (call $m16_down_and_over (i32.load (i32.const 0)))
+    (drop (call $set_return (i32.const 8192) (i32.const 4))))
 
   ;; M17: loops that do nothing, and a loop of operators that do nothing. Gas ends both.
   (func (export "m17_spin") (loop $again (br $again)))
@@ -254,9 +280,70 @@
     (call $give (i32.const 4232) (i32.const 5))
     (unreachable))
 
+  ;; ---- Other contracts ----
+
+  ;; H16: passes a call on along a list of contracts. Input: addresses (33 bytes each). Calls the
+  ;; first with the others as its input and returns the status, then what the callee returned: the
+  ;; last status says why the chain ended where it did.
+  (func (export "h16_relay") (local $len i32)
+    (local.set $len (call $take))
+    (if (i32.eqz (local.get $len)) (then (return)))
+    (i32.store (i32.const 8192)
+      (call $call
+        (i32.const 0) (i32.const 4248) (i32.const 9)
+        (i32.const 33) (i32.sub (local.get $len) (i32.const 33))
+        (i64.const -1) (i32.const 0) (i32.const 0)))
+    (call $give (i32.const 8192)
+      (i32.add (i32.const 4) (call $return_data (i32.const 8196) (i32.const 1024)))))
+
+  ;; H17: returns the gas it has left (u64).
+  (func (export "h17_gas")
+    (i64.store (i32.const 8192) (call $gas_left))
+    (call $give (i32.const 8192) (i32.const 8)))
+
+  ;; H17: gives another contract gas. Input: its address (33 bytes), how much (u64). Returns the
+  ;; gas it had left right before (u64) and right after (u64), the status (u32), and what
+  ;; the callee had left itself (u64): whatever the caller asks for, it keeps one part in 64.
+  (func (export "h17_give")
+    (drop (call $take))
+    (i64.store (i32.const 8192) (call $gas_left))
+    (i32.store (i32.const 8208)
+      (call $call
+        (i32.const 0) (i32.const 4264) (i32.const 7) (i32.const 0) (i32.const 0)
+        (i64.load (i32.const 33)) (i32.const 0) (i32.const 0)))
+    (i64.store (i32.const 8200) (call $gas_left))
+    (call $give (i32.const 8192)
+      (i32.add (i32.const 20) (call $return_data (i32.const 8212) (i32.const 8)))))
+
+  ;; H18, H19: writes, calls another contract, and goes on whatever came of it. Input: its address
+  ;; (33 bytes), gas (u64), the length of an entry's name (u8), the name, the callee's input.
+  ;; Leaves the slot "slot" = "first" and the event "last"; returns the status (u32), the code the
+  ;; callee aborted with (u32), and what it returned.
+  (func (export "h18_survive") (local $len i32) (local $callee_input i32)
+    (local.set $len (call $take))
+    (local.set $callee_input (i32.add (i32.const 42) (i32.load8_u (i32.const 41))))
+    (call $write (i32.const 4232) (i32.const 5))
+    (i32.store (i32.const 8192)
+      (call $call
+        (i32.const 0) (i32.const 42) (i32.load8_u (i32.const 41))
+        (local.get $callee_input) (i32.sub (local.get $len) (local.get $callee_input))
+        (i64.load (i32.const 33)) (i32.const 0) (i32.const 0)))
+    (i32.store (i32.const 8196) (call $revert_code))
+    (drop (call $emit (i32.const 0) (i32.const 0) (i32.const 4240) (i32.const 4)))
+    (call $give (i32.const 8192)
+      (i32.add (i32.const 8) (call $return_data (i32.const 8200) (i32.const 1024)))))
+
+  ;; H18, H19: what a callee does before it fails: one of everything, undone by either end.
+  (func (export "h18_everything_then_trap")
+    (call $everything)
+    (unreachable))
+  (func (export "h19_everything_then_abort")
+    (call $everything)
+    (call $fail (i32.const 9)))
+
   ;; H23: one of everything that leaves a trace. With less gas than it takes none of it remains,
   ;; wherever the gas ran out.
-  (func (export "h23_everything")
+  (func $everything (export "h23_everything")
     (drop (call $take))
     (call $write (i32.const 4232) (i32.const 5))
     (drop (call $counter_add (i32.const 4096) (i32.const 4224) (i32.const 4) (i64.const 7)))

@@ -1,7 +1,7 @@
 ;; The host interface with nothing in between: one export per host function, under its name, which
 ;; passes on whatever arguments it is given. Tests use it to try each pointer and each length of
-;; each function (rows H01 to H03, H05, H08, H09, H11 to H13, H15, H22); the attacks that take more
-;; than one call are `hostile.wat` beside it.
+;; each function (rows H01 to H03, H05, H08, H09, H11 to H13, H15, H16, H20, H22, H25); the attacks
+;; that take more than one call are `hostile.wat` beside it.
 ;;
 ;; Input of every entry, little-endian and without gaps: how many bytes of memory to return (u32),
 ;; then the arguments in order, an i32 as u32 and an i64 as u64, then anything. Returns that many
@@ -38,6 +38,12 @@
   (import "tos_v1" "transfer" (func $transfer
     (param $to i32) (param $asset i32) (param $amount i64) (result i32)))
   (import "tos_v1" "burn" (func $burn (param $asset i32) (param $amount i64) (result i32)))
+  (import "tos_v1" "call" (func $call
+    (param $contract i32) (param $entry i32) (param $entry_len i32)
+    (param $input i32) (param $input_len i32) (param $gas i64)
+    (param $deposits i32) (param $deposit_count i32) (result i32)))
+  (import "tos_v1" "return_data" (func $return_data (param $out i32) (param $cap i32) (result i32)))
+  (import "tos_v1" "revert_code" (func $revert_code (result i32)))
   (import "tos_v1" "set_return" (func $set_return (param $data i32) (param $len i32) (result i32)))
   (import "tos_v1" "emit" (func $emit
     (param $topics i32) (param $topic_count i32) (param $data i32) (param $data_len i32)
@@ -46,6 +52,16 @@
     (param $code i32) (param $message i32) (param $message_len i32) (param $file i32)
     (param $file_len i32) (param $line i32)))
   (import "tos_v1" "debug_log" (func $debug_log (param $message i32) (param $len i32)))
+  (import "tos_v1" "blake3" (func $blake3 (param $data i32) (param $len i32) (param $out i32)))
+  (import "tos_v1" "sha256" (func $sha256 (param $data i32) (param $len i32) (param $out i32)))
+  (import "tos_v1" "keccak256" (func $keccak256
+    (param $data i32) (param $len i32) (param $out i32)))
+  (import "tos_v1" "ed25519_verify" (func $ed25519_verify
+    (param $public_key i32) (param $signature i32) (param $message i32) (param $message_len i32)
+    (result i32)))
+  (import "tos_v1" "secp256k1_recover" (func $secp256k1_recover
+    (param $hash i32) (param $signature i32) (param $out i32) (result i32)))
+  (import "tos_v1" "random" (func $random (param $out i32) (param $len i32) (result i32)))
 
   ;; Memory: 0..8 the result, 8.. the input. So arguments start at 12, and whatever follows them can
   ;; be pointed at.
@@ -167,6 +183,22 @@
     (call $give (i64.extend_i32_s (call $burn
       (call $i32 (i32.const 12)) (call $i64 (i32.const 16))))))
 
+  (func (export "call")
+    (call $take)
+    (call $give (i64.extend_i32_s (call $call
+      (call $i32 (i32.const 12)) (call $i32 (i32.const 16)) (call $i32 (i32.const 20))
+      (call $i32 (i32.const 24)) (call $i32 (i32.const 28)) (call $i64 (i32.const 32))
+      (call $i32 (i32.const 40)) (call $i32 (i32.const 44))))))
+
+  (func (export "return_data")
+    (call $take)
+    (call $give (i64.extend_i32_s (call $return_data
+      (call $i32 (i32.const 12)) (call $i32 (i32.const 16))))))
+
+  (func (export "revert_code")
+    (call $take)
+    (call $give (i64.extend_i32_s (call $revert_code))))
+
   (func (export "set_return")
     (call $take)
     (call $give (i64.extend_i32_s (call $set_return
@@ -188,4 +220,36 @@
   (func (export "debug_log")
     (call $take)
     (call $debug_log (call $i32 (i32.const 12)) (call $i32 (i32.const 16)))
-    (call $give (i64.const 0))))
+    (call $give (i64.const 0)))
+
+  (func (export "blake3")
+    (call $take)
+    (call $blake3 (call $i32 (i32.const 12)) (call $i32 (i32.const 16)) (call $i32 (i32.const 20)))
+    (call $give (i64.const 0)))
+
+  (func (export "sha256")
+    (call $take)
+    (call $sha256 (call $i32 (i32.const 12)) (call $i32 (i32.const 16)) (call $i32 (i32.const 20)))
+    (call $give (i64.const 0)))
+
+  (func (export "keccak256")
+    (call $take)
+    (call $keccak256
+      (call $i32 (i32.const 12)) (call $i32 (i32.const 16)) (call $i32 (i32.const 20)))
+    (call $give (i64.const 0)))
+
+  (func (export "ed25519_verify")
+    (call $take)
+    (call $give (i64.extend_i32_s (call $ed25519_verify
+      (call $i32 (i32.const 12)) (call $i32 (i32.const 16)) (call $i32 (i32.const 20))
+      (call $i32 (i32.const 24))))))
+
+  (func (export "secp256k1_recover")
+    (call $take)
+    (call $give (i64.extend_i32_s (call $secp256k1_recover
+      (call $i32 (i32.const 12)) (call $i32 (i32.const 16)) (call $i32 (i32.const 20))))))
+
+  (func (export "random")
+    (call $take)
+    (call $give (i64.extend_i32_s (call $random
+      (call $i32 (i32.const 12)) (call $i32 (i32.const 16)))))))

@@ -235,7 +235,7 @@ mod tests {
         // nothing. A refusal would be a receipt that other nodes do not have.
         let storage = Arc::new(MemoryStorage::new());
         let mut modules =
-            Modules::new(storage, OperatorCosts::default(), usize::MAX).expect("it starts");
+            Modules::new(storage, OperatorCosts::default(), usize::MAX, 1).expect("it starts");
         let whole = std::mem::replace(&mut modules.linker, Linker::new(&modules.engine));
         let code = wat::parse_str(ASKS).expect("valid wat");
         let hash = Hash(*blake3::hash(&code).as_bytes());

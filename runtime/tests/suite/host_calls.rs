@@ -4,7 +4,9 @@
 //! Every call here goes through both executors, which have to agree; at the end all attacks of the
 //! hostile guest meet in one block on many engines.
 
+mod calls;
 mod context;
+mod crypto;
 mod everything;
 mod money;
 mod output;
@@ -15,6 +17,7 @@ use tos_runtime::HaltReason;
 use tos_runtime::HostFunction::{self, *};
 
 use crate::support::place::*;
+use crate::support::{Hostile, Order};
 
 /// Arguments with which a host function does something sensible, by the names of its parameters.
 fn sensible(function: HostFunction) -> Vec<u64> {
@@ -27,12 +30,15 @@ fn sensible_argument(function: HostFunction, name: &str) -> u64 {
         (_, "out") => OUT,
         (Input, "cap") => INPUT_LEN,
         (_, "cap") => 16,
-        (_, "partition" | "account" | "to") => OWN,
+        (_, "partition" | "account" | "to" | "contract") => OWN,
         (_, "asset") => NATIVE,
         (_, "key" | "value" | "data" | "topics" | "message" | "file") => BYTES,
+        (_, "entry" | "input" | "deposits" | "public_key" | "signature" | "hash") => BYTES,
         (_, "key_len" | "value_len" | "data_len" | "len" | "message_len" | "file_len") => 4,
-        (_, "topic_count" | "line" | "amount") => 1,
+        (_, "entry_len" | "input_len") => 4,
+        (_, "topic_count" | "deposit_count" | "line" | "amount") => 1,
         (_, "code") => 7,
+        (_, "gas") => 1_000,
         _ => panic!("{function} has a new parameter {name}: say here what is sensible"),
     }
 }
@@ -44,9 +50,14 @@ const INPUT_LEN: u64 = OUT_END - 8;
 /// the others are sensible.
 fn bytes_at(function: HostFunction, name: &str) -> Option<u64> {
     Some(match (function, name) {
-        (_, "partition" | "account" | "to") => 33,
-        (_, "asset" | "topics") => 32,
-        (_, "key" | "value" | "data" | "message" | "file") => 4,
+        (_, "partition" | "account" | "to" | "contract") => 33,
+        (_, "asset" | "topics" | "public_key" | "hash") => 32,
+        (_, "key" | "value" | "data" | "message" | "file" | "entry" | "input") => 4,
+        (_, "deposits") => 40,
+        (Ed25519Verify, "signature") => 64,
+        (Secp256k1Recover, "signature") => 65,
+        (Blake3 | Sha256 | Keccak256, "out") => 32,
+        (Random, "out") => 4,
         (Source | Caller | Contract, "out") => 33,
         (TransactionId, "out") => 32,
         (Input, "out") => INPUT_LEN,
@@ -66,4 +77,12 @@ fn but(function: HostFunction, args: &[u64], name: &str, value: u64) -> Vec<u64>
 
 fn out_of_bounds(function: HostFunction) -> HaltReason {
     HaltReason::MemoryOutOfBounds(function)
+}
+
+/// An order for `raw.wat` in which the bytes at [`BYTES`] start with these.
+fn with_bytes(hostile: &Hostile, function: HostFunction, args: &[u64], bytes: &[u8]) -> Order {
+    let mut input = hostile.arguments(function, 8, args);
+    let at = BYTES as usize - 8;
+    input[at..at + bytes.len()].copy_from_slice(bytes);
+    hostile.order(function.spec().name, &input)
 }

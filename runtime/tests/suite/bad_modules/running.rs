@@ -1,7 +1,7 @@
 //! M15, M16, M17, M27, M28: modules that are fine, and cost what they do.
 
-use tos_runtime::prepare::limits::{FRAME_WORDS_MIN, STACK_WORDS_MAX};
-use tos_runtime::{ContractEngine, EngineConfig, ExecutionStatus, HaltReason, limits};
+use tos_runtime::prepare::limits::{CALL_STACK_WORDS, FRAME_WORDS_MIN, STACK_WORDS_MAX};
+use tos_runtime::{Address, ContractEngine, EngineConfig, ExecutionStatus, HaltReason, limits};
 
 use crate::support::{Chain, HOSTILE, Hostile, Order, genesis, wasm, words};
 
@@ -10,13 +10,13 @@ fn m15_a_call_chain_that_multiplies_is_ended_by_gas() {
     Hostile::new().halts("m15_exponential", &[], HaltReason::OutOfGas);
 }
 
-/// The deepest recursion of `m16_recurse` the stack holds.
-fn deepest() -> u32 {
+/// The deepest recursion of `m16_recurse` that this many words of stack hold.
+fn deepest(stack: u64) -> u32 {
     // The entry has two operands and no locals. Each frame: a parameter, two operands. Bodies this
     // short have no hidden values.
     let (entry, frame) = (FRAME_WORDS_MIN + 2, FRAME_WORDS_MIN + 1 + 2);
     // Depth n makes n + 1 calls.
-    ((STACK_WORDS_MAX - entry) / frame - 1) as u32
+    ((stack - entry) / frame - 1) as u32
 }
 
 #[test]
@@ -30,22 +30,50 @@ fn m16_recursion_ends_at_the_same_depth_on_every_engine() {
         let builder = ContractEngine::builder().config(config).genesis(genesis(2));
         let mut chain = Chain::build(builder);
         let contract = chain.deploy(wasm(HOSTILE), &[]);
+        let deepest = deepest(STACK_WORDS_MAX);
         let order = |depth: u32| Order::invoke(contract, "m16_recurse", &depth.to_le_bytes());
-        for depth in [0, 1, deepest() - 1, deepest()] {
+        for depth in [0, 1, deepest - 1, deepest] {
             let status = chain.one(1, order(depth)).status;
-            assert!(status.is_success(), "depth {depth} of {}: {status}", deepest());
+            assert!(status.is_success(), "depth {depth} of {}: {status}", deepest);
         }
         let halt = ExecutionStatus::Halted(HaltReason::StackLimit);
-        for depth in [deepest() + 1, deepest() + 2, u32::MAX] {
+        for depth in [deepest + 1, deepest + 2, u32::MAX] {
             chain.assert_fails(1, order(depth), &halt);
         }
         // A view has the same stack.
         let view = |depth: u32| {
             chain.engine.view(contract, "m16_recurse", &depth.to_le_bytes()).expect("it runs")
         };
-        assert_eq!(view(deepest()).status, ExecutionStatus::Success);
-        assert_eq!(view(deepest() + 1).status, halt);
+        assert_eq!(view(deepest).status, ExecutionStatus::Success);
+        assert_eq!(view(deepest + 1).status, halt);
     }
+}
+
+#[test]
+fn m16_recursion_through_another_contract_shares_the_stack() {
+    let mut hostile = Hostile::new();
+    let other = hostile.chain.deploy(wasm(HOSTILE), &[]);
+    let input = |own: u32, others: u32| {
+        [words(&[own, others]), Address::Contract(other).to_bytes().to_vec()].concat()
+    };
+    // In the caller: a parameter, nine operands at the call. In between what every such call takes.
+    let frame = FRAME_WORDS_MIN + 1 + 9;
+    let left = |own: u32| {
+        let caller = FRAME_WORDS_MIN + 2 + (u64::from(own) + 1) * frame;
+        STACK_WORDS_MAX.checked_sub(caller + CALL_STACK_WORDS)
+    };
+    let last = (0..).take_while(|&own| left(own).is_some()).last().expect("zero at least");
+    for own in [0, 1, 400, last - 10] {
+        let deepest = deepest(left(own).expect("a call is possible"));
+        let mut call =
+            |others| hostile.call("m16_recurse_through", &input(own, others)).return_data;
+        assert_eq!(call(deepest), 0_i32.to_le_bytes(), "{own} here, {deepest} there");
+        let halted = tos_host_api::Status::Halted.code().to_le_bytes();
+        assert_eq!(call(deepest + 1), halted, "{own} here, {deepest} and one there");
+    }
+    // Where not even the call itself fits, the caller is at its end.
+    let depth = input(last + 1, 0);
+    hostile.halts("m16_recurse_through", &depth, HaltReason::StackLimit);
 }
 
 #[test]

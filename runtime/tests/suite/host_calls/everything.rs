@@ -6,8 +6,9 @@ use crate::support::{
     Fleet, HOSTILE, Order, account, assert_conserved, codes, genesis, wasm, words,
 };
 
-/// An attack, its input, and the status code it ends with.
-fn attacks() -> Vec<(&'static str, Vec<u8>, u32)> {
+/// An attack, its input, and the status code it ends with. The attacks that call another contract
+/// call `other`.
+fn attacks(other: ContractId) -> Vec<(&'static str, Vec<u8>, u32)> {
     const SUCCESS: u32 = 0;
     const ABORTED: u32 = 100;
     const OUT_OF_GAS: u32 = 200;
@@ -18,7 +19,24 @@ fn attacks() -> Vec<(&'static str, Vec<u8>, u32)> {
         [Address::Key(crate::support::person(2)).to_bytes().as_slice(), &amount.to_le_bytes()]
             .concat()
     };
+    let other = Address::Contract(other).to_bytes();
+    let through = |depth: u32| [&words(&[depth, 9]), &other[..]].concat();
+    let give = [&other[..], &u64::MAX.to_le_bytes()].concat();
+    let survive = |entry: &str| {
+        let gas = 200_000_u64.to_le_bytes();
+        [&other[..], &gas, &[entry.len() as u8], entry.as_bytes()].concat()
+    };
     vec![
+        ("m16_recurse_through", through(3), SUCCESS),
+        ("m16_recurse_through", through(u32::MAX), STACK),
+        ("h16_relay", [other, other].concat(), SUCCESS),
+        ("h17_gas", vec![], SUCCESS),
+        ("h17_give", give, SUCCESS),
+        ("h18_survive", survive("h18_everything_then_trap"), SUCCESS),
+        ("h18_survive", survive("h19_everything_then_abort"), SUCCESS),
+        ("h18_survive", survive("h23_everything"), SUCCESS),
+        ("h18_everything_then_trap", vec![], TRAP),
+        ("h19_everything_then_abort", vec![], ABORTED),
         ("m15_exponential", vec![], OUT_OF_GAS),
         ("m16_recurse", words(&[1_000]), SUCCESS),
         ("m16_recurse", words(&[u32::MAX]), STACK),
@@ -46,29 +64,36 @@ fn attacks() -> Vec<(&'static str, Vec<u8>, u32)> {
     ]
 }
 
+fn calls_another(entry: &str) -> bool {
+    ["h18_survive", "h17_give", "h16_relay", "m16_recurse_through"].contains(&entry)
+}
+
 /// The exports of the hostile guest, by their names in the text.
 fn exported() -> std::collections::BTreeSet<&'static str> {
     HOSTILE
-        .split(r#"(func (export ""#)
+        .split(r#"(export ""#)
         .skip(1)
         .map(|rest| rest.split('"').next().expect("split gives one at least"))
+        .filter(|name| *name != "memory")
         .collect()
 }
 
 #[test]
 fn all_attacks_together_end_the_same_at_every_thread_count() {
-    let attacks = attacks();
-    let tried: std::collections::BTreeSet<_> = attacks.iter().map(|(entry, ..)| *entry).collect();
-    assert_eq!(tried, exported(), "every attack takes part");
-    // Two copies of the guest, so that half of the attacks do not wait for the other half.
-    let people = attacks.len() as u64 + 1;
-    let fleet = Fleet::new(&genesis(people), 11);
     let deploy = |nonce| Order::deploy(wasm(HOSTILE), &[]).signed(0, nonce);
     let contracts: Vec<ContractId> =
-        (0..2).map(|nonce| deploy(nonce).deployed_contract().expect("it is")).collect();
+        (0..3).map(|nonce| deploy(nonce).deployed_contract().expect("it is")).collect();
+    let attacks = attacks(contracts[2]);
+    let tried: std::collections::BTreeSet<_> = attacks.iter().map(|(entry, ..)| *entry).collect();
+    assert_eq!(tried, exported(), "every attack takes part");
+    // Two copies of the guest, so that half of the attacks do not wait for the other half, and a
+    // third one that both call.
+    let people = attacks.len() as u64 + 1;
+    let fleet = Fleet::new(&genesis(people), 11);
     let pay = |nonce, to: ContractId| Order::transfer(to, 100).signed(0, nonce);
-    let first = vec![deploy(0), deploy(1), pay(2, contracts[0]), pay(3, contracts[1])];
-    assert_eq!(codes(&fleet.run(first, "deployments")), [0; 4]);
+    let mut first: Vec<_> = (0..3).map(deploy).collect();
+    first.extend((3..).zip(&contracts).map(|(nonce, contract)| pay(nonce, *contract)));
+    assert_eq!(codes(&fleet.run(first, "deployments")), [0; 6]);
     for round in 0..2 {
         let txs = (1..)
             .zip(&attacks)
@@ -76,6 +101,11 @@ fn all_attacks_together_end_the_same_at_every_thread_count() {
                 let contract = contracts[number as usize % 2];
                 let order = Order::invoke(contract, entry, input).gas_limit(1_000_000);
                 let order = order.access(contract, AccessMode::Write);
+                // Only those that call the third wait for each other there.
+                let order = match calls_another(entry) {
+                    true => order.access(contracts[2], AccessMode::Write),
+                    false => order,
+                };
                 order.access(account(2), AccessMode::Credit).signed(number, round)
             })
             .collect();

@@ -6,7 +6,7 @@ use tos_runtime::limits::{
 };
 use tos_runtime::{ExecutionStatus, HaltReason, Receipt, RevertReason};
 
-use super::{but, out_of_bounds, sensible};
+use super::{but, out_of_bounds, sensible, with_bytes};
 use crate::support::place::*;
 use crate::support::{Hostile, Order, receipt, words};
 
@@ -58,14 +58,6 @@ fn h13_a_message_is_cut_before_it_is_paid_for_and_copied() {
     hostile.raw_halts(F::DebugLog, &[END - max + 1, 1 << 30], out_of_bounds(F::DebugLog));
 }
 
-/// An order for `raw.wat` in which the 300 bytes hold this text.
-fn with_text(hostile: &Hostile, function: F, args: &[u64], text: &[u8]) -> Order {
-    let mut input = hostile.arguments(function, 8, args);
-    let at = BYTES as usize - 8;
-    input[at..at + text.len()].copy_from_slice(text);
-    hostile.order(function.spec().name, &input)
-}
-
 #[test]
 fn h13_escape_sequences_reach_the_operator_as_text() {
     let hostile = Hostile::raw();
@@ -77,7 +69,7 @@ fn h13_escape_sequences_reach_the_operator_as_text() {
     ];
     for (text, expected) in cases {
         let args = [BYTES, text.len() as u64];
-        let (receipt, texts) = said(&hostile, with_text(&hostile, F::DebugLog, &args, text));
+        let (receipt, texts) = said(&hostile, with_bytes(&hostile, F::DebugLog, &args, text));
         assert_eq!(texts, [expected]);
         assert!(receipt.status.is_success() && receipt.events.is_empty());
     }
@@ -154,7 +146,7 @@ fn h22_an_abort_leaves_a_code_and_no_words_in_the_receipt() {
     let abort = |len: u64| but(F::Abort, &sensible(F::Abort), "message_len", len);
     let texts: [&[u8]; 4] = [b"why?", b"\xff\xff\xff\xff", b"\x1b[2J", b"'\"\r\n"];
     let receipts = texts.map(|text| {
-        let (receipt, texts) = said(&hostile, with_text(&hostile, F::Abort, &abort(4), text));
+        let (receipt, texts) = said(&hostile, with_bytes(&hostile, F::Abort, &abort(4), text));
         assert_eq!(texts.len(), 1);
         assert!(texts[0].starts_with("abort 7: "), "{texts:?}");
         assert!(!texts[0].chars().any(char::is_control), "{texts:?}");

@@ -2,7 +2,7 @@
 
 use tos_host_api::functions::HOST_FUNCTIONS;
 use tos_host_api::{HostFunction as F, Status};
-use tos_runtime::{ExecutionStatus, RevertReason, SlotKey};
+use tos_runtime::{ExecutionStatus, HaltReason, RevertReason, SlotKey};
 
 use super::{INPUT_LEN, but, bytes_at, out_of_bounds, sensible};
 use crate::support::place::*;
@@ -72,7 +72,7 @@ fn h01_every_pointer_of_every_host_function_is_checked() {
             inside.push((function, but(function, &args, name, END - len)));
         }
     }
-    assert!(outside.len() >= 34 * 5, "{} calls", outside.len());
+    assert!(outside.len() >= 50 * 5, "{} calls", outside.len());
     for ((function, args), status) in outside.iter().zip(statuses(&mut hostile, &outside)) {
         assert_eq!(status, ExecutionStatus::Halted(out_of_bounds(*function)), "{args:?}");
     }
@@ -109,9 +109,19 @@ fn h01_an_absurd_length_is_refused_by_its_limit_before_memory_is_looked_at() {
         assert_eq!(result(F::SetReturn, "len", len), status(Status::TooLong), "{len}");
         assert_eq!(result(F::Emit, "data_len", len), status(Status::TooLong), "{len}");
         assert_eq!(result(F::Emit, "topic_count", len), status(Status::EventLimit), "{len}");
+        for name in ["entry_len", "input_len", "deposit_count"] {
+            assert_eq!(result(F::Call, name, len), status(Status::TooLong), "{name} {len}");
+        }
+        assert_eq!(result(F::Random, "len", len), status(Status::TooLong), "{len}");
+        assert_eq!(result(F::ReturnData, "cap", len), 0, "{len}");
         // Room that is not there is no crime as long as nothing is written into it.
         assert_eq!(result(F::StorageRead, "cap", len), 4, "{len}");
         assert_eq!(result(F::Input, "cap", len), INPUT_LEN as i64, "{len}");
+    }
+    // What has no limit is paid for first, and nobody can pay for this.
+    for function in [F::Blake3, F::Sha256, F::Keccak256] {
+        hostile.raw_halts(function, &[BYTES, MAX, OUT], HaltReason::OutOfGas);
+        hostile.raw_halts(function, &[BYTES, END, OUT], out_of_bounds(function));
     }
     // With a pointer as absurd, so that their sum wraps in 32 bits.
     let slot = [OWN, MAX, MAX, OUT, 4];
@@ -132,6 +142,11 @@ fn h02_an_empty_range_is_fine_anywhere() {
     for pointer in [END, MAX] {
         assert_eq!(hostile.result(F::SetReturn, &[pointer, 0]), 0);
         assert_eq!(hostile.result(F::Emit, &[pointer, 0, pointer, 0]), 0);
+        assert_eq!(hostile.result(F::Random, &[pointer, 0]), 0);
+        assert_eq!(hostile.result(F::ReturnData, &[pointer, 0]), 0);
+        let reentry = i64::from(Status::Reentry.code());
+        let nothing = [OWN, pointer, 0, pointer, 0, 0, pointer, 0];
+        assert_eq!(hostile.result(F::Call, &nothing), reentry);
         hostile.result(F::DebugLog, &[pointer, 0]);
         // An empty value is a value, and reading it needs no room.
         assert_eq!(hostile.result(F::StorageWrite, &[OWN, BYTES, 5, pointer, 0]), 0);

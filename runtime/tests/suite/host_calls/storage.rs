@@ -142,7 +142,12 @@ fn h09_a_view_cannot_change_anything() {
     let mut refused = 0;
     for spec in HOST_FUNCTIONS {
         let function = spec.function;
-        let input = hostile.arguments(function, 8, &sensible(function));
+        let mut args = sensible(function);
+        if function == F::Call {
+            // The one function that reads or writes depending on what it is given.
+            args = but(function, &args, "deposit_count", 0);
+        }
+        let input = hostile.arguments(function, 8, &args);
         let view = hostile.chain.engine.view(hostile.contract, spec.name, &input);
         let status = view.expect("it runs").status;
         let read_only = ExecutionStatus::Halted(HaltReason::ReadOnly(function));
@@ -154,6 +159,9 @@ fn h09_a_view_cannot_change_anything() {
         }
     }
     assert!(refused >= 7, "storage, counters, money and events: {refused}");
+    let deposit = hostile.arguments(F::Call, 8, &sensible(F::Call));
+    let view = hostile.chain.engine.view(hostile.contract, "call", &deposit).expect("it runs");
+    assert_eq!(view.status, ExecutionStatus::Halted(HaltReason::ReadOnly(F::Call)));
     // Refused before anything is looked at, arguments included.
     let input = hostile.arguments(F::StorageWrite, 8, &[END, END, 0, END, END]);
     let view = hostile.chain.engine.view(hostile.contract, "storage_write", &input);
