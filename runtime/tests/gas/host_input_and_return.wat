@@ -1,4 +1,4 @@
-;; Reading an input of 16 bytes, and returning it.
+;; Reading an input of 33 bytes, and returning it.
 (module
   (import "tos_v1" "input" (func $input (param i32 i32) (result i32)))
   (import "tos_v1" "set_return" (func $set_return (param i32 i32) (result i32)))
