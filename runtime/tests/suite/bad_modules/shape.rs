@@ -205,7 +205,7 @@ fn m22_a_module_that_looks_metered_already_is_metered_all_the_same() {
     ));
     let mut chain = Chain::new(2);
     let contract = chain.deploy(code, &[]);
-    let order = |entry: &str| Order::invoke(contract, entry, &[]).gas_limit(2_000_000);
+    let order = |entry: &str| Order::invoke(contract, entry, &[]).gas_limit(10_000_000);
     let once = chain.one(1, order("set"));
     assert!(once.status.is_success(), "{}", once.status);
     // Neither the guest's globals nor the counters survive a call.

@@ -23,7 +23,7 @@ fn attacks(other: ContractId) -> Vec<(&'static str, Vec<u8>, u32)> {
     let through = |depth: u32| [&words(&[depth, 9]), &other[..]].concat();
     let give = [&other[..], &u64::MAX.to_le_bytes()].concat();
     let survive = |entry: &str| {
-        let gas = 200_000_u64.to_le_bytes();
+        let gas = 1_000_000_u64.to_le_bytes();
         [&other[..], &gas, &[entry.len() as u8], entry.as_bytes()].concat()
     };
     vec![
@@ -99,7 +99,7 @@ fn all_attacks_together_end_the_same_at_every_thread_count() {
             .zip(&attacks)
             .map(|(number, (entry, input, _))| {
                 let contract = contracts[number as usize % 2];
-                let order = Order::invoke(contract, entry, input).gas_limit(1_000_000);
+                let order = Order::invoke(contract, entry, input).gas_limit(4_000_000);
                 let order = order.access(contract, AccessMode::Write);
                 // Only those that call the third wait for each other there.
                 let order = match calls_another(entry) {

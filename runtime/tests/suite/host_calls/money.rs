@@ -79,7 +79,7 @@ fn h12_paying_somebody_who_was_not_declared_halts_even_if_it_would_fail_anyway()
     // Reading somebody is not enough to pay them, and a contract that may only be paid cannot pay.
     let own = tos_runtime::Address::Contract(hostile.contract);
     let input = hostile.arguments(F::Transfer, 8, &[STRANGER, NATIVE, 1]);
-    let order = Order::invoke(hostile.contract, "transfer", &input).gas_limit(2_000_000);
+    let order = Order::invoke(hostile.contract, "transfer", &input).gas_limit(10_000_000);
     let cases = [
         (order.clone().access(own, AccessMode::Credit), undeclared(own, AccessMode::Write)),
         (

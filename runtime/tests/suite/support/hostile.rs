@@ -9,6 +9,8 @@ use super::{Chain, GOLD, HOSTILE, Order, RAW, account, receipt, wasm};
 
 /// Gas for one attack: enough for everything that is meant to end by itself.
 const GAS: u64 = 50_000_000;
+/// Gas for one attack that halts: all of it may be spent in a loop.
+const GAS_LOST: u64 = 10_000_000;
 
 /// A chain with one hostile guest.
 pub(crate) struct Hostile {
@@ -56,7 +58,7 @@ impl Hostile {
     /// changes.
     #[track_caller]
     pub(crate) fn halts(&mut self, entry: &str, input: &[u8], reason: HaltReason) {
-        let order = self.order(entry, input).gas_limit(2_000_000);
+        let order = self.order(entry, input).gas_limit(GAS_LOST);
         self.chain.assert_fails(1, order, &ExecutionStatus::Halted(reason));
     }
 
