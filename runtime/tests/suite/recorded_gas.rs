@@ -1,8 +1,8 @@
 //! The gas of small programs, recorded beside them in `tests/gas/GAS.md`, so that a change of costs
 //! is a diff somebody reads.
 //!
-//! To record anew: `TOS_RECORD_GAS=1 cargo test -p tos-runtime --test suite recorded_gas`, and state
-//! under "State-affecting" in the change log what moved the numbers.
+//! To record anew: `TOS_RECORD_GAS=1 cargo test -p tos-runtime --test suite recorded_gas`, and
+//! state under "State-affecting" in the change log what moved the numbers.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,9 +18,10 @@ const MONEY: u64 = 1_000;
 
 const HEAD: &str = "# Gas of small programs
 
-What the entry `run` of each program in this folder costs beyond the intrinsic gas of its transaction.
-Each is called once, by an engine with the default prices; its input is the address of a contract to
-call, 33 bytes. The table is written by a test, and compared by it: see `tests/suite/recorded_gas.rs`.
+What the entry `run` of each program in this folder costs beyond the intrinsic gas of its
+transaction. Each is called once, by an engine with the default prices; its input is the address of
+a contract to call, 33 bytes. The table is written by a test, and compared by it: see
+`tests/suite/recorded_gas.rs`.
 
 | Program | Gas | What it shows |
 |---|---:|---|

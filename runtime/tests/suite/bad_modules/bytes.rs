@@ -88,7 +88,8 @@ const GREETING: &str = r#"(module
 #[test]
 fn m20_custom_sections_are_paid_for_by_length_and_change_nothing_else() {
     // Garbage where names of functions, hints for the compiler, a description and the sections of
-    // other engines are expected. The engine never reads any of them.
+    // other engines are expected. The engine never reads any of them. They are part of the code's
+    // hash, which is that of the bytes as deployed (M21), not of what is left of them.
     let plain = wasm(GREETING);
     let odd = [
         custom("name", &[0xff; 300_000]),

@@ -275,6 +275,20 @@ fn h18_a_callee_that_hands_the_host_nonsense_halts_alone() {
 }
 
 #[test]
+fn h03_return_data_that_does_not_fit_is_not_written_and_its_length_returned() {
+    // The caller has room for 1,024 bytes; a callee may return more. The caller believes the length
+    // and returns that much of its memory, written or not.
+    let mut survivor = Survivor::new(RAW);
+    for (len, fits) in [(1_000, true), (1_024, true), (1_025, false), (4_000, false)] {
+        let input = survivor.hostile.arguments(F::GasLeft, len, &[]);
+        let receipt = survivor.call(700_000, "gas_left", &input);
+        let (status, _, returned) = told(&receipt);
+        assert_eq!((status, returned.len()), (0, len as usize), "{len} bytes");
+        assert_eq!(returned.iter().any(|&byte| byte != 0), fits, "{len} bytes");
+    }
+}
+
+#[test]
 fn h18_undeclared_access_in_a_callee_halts_the_whole_transaction() {
     let mut survivor = Survivor::new(HOSTILE);
     let stranger = account(3);
