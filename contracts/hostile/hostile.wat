@@ -50,6 +50,7 @@
   (data (i32.const 4248) "h16_relay")
   (data (i32.const 4264) "h17_gas")
   (data (i32.const 4272) "m16_recurse")
+  (data (i32.const 4288) "h15_return_and_abort")
 
   ;; Fetches the input and the own address; returns the input's length.
   (func $take (result i32)
@@ -332,6 +333,26 @@
     (drop (call $emit (i32.const 0) (i32.const 0) (i32.const 4240) (i32.const 4)))
     (call $give (i32.const 8192)
       (i32.add (i32.const 8) (call $return_data (i32.const 8200) (i32.const 1024)))))
+
+  ;; H18: calls another contract, which returns "first" and aborts with 9, then an entry that it
+  ;; does not have. Input: its address (33 bytes). Returns after each call its status, the revert
+  ;; code and the length of the return data (u32 each): a call that is refused forgets the one
+  ;; before it.
+  (func $report (param $at i32) (param $status i32)
+    (i32.store (local.get $at) (local.get $status))
+    (i32.store offset=4 (local.get $at) (call $revert_code))
+    (i32.store offset=8 (local.get $at) (call $return_data (i32.const 0) (i32.const 0))))
+  (func (export "h18_stale")
+    (drop (call $take))
+    (call $report (i32.const 8192)
+      (call $call
+        (i32.const 0) (i32.const 4288) (i32.const 20) (i32.const 0) (i32.const 0)
+        (i64.const -1) (i32.const 0) (i32.const 0)))
+    (call $report (i32.const 8204)
+      (call $call
+        (i32.const 0) (i32.const 4288) (i32.const 3) (i32.const 0) (i32.const 0)
+        (i64.const -1) (i32.const 0) (i32.const 0)))
+    (call $give (i32.const 8192) (i32.const 24)))
 
   ;; H18, H19: what a callee does before it fails: one of everything, undone by either end.
   (func (export "h18_everything_then_trap")

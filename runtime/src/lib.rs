@@ -99,6 +99,9 @@ mod async_engine;
 mod error;
 mod metrics;
 
+#[cfg(feature = "testing")]
+pub mod testing;
+
 pub use access::AccessSet;
 #[cfg(feature = "tokio")]
 pub use async_engine::AsyncEngine;

@@ -10,6 +10,7 @@ mod commit;
 mod equivalence;
 mod golden;
 mod host_calls;
+mod kit;
 mod laws;
 mod lessons;
 mod properties;

@@ -289,6 +289,15 @@ fn h03_return_data_that_does_not_fit_is_not_written_and_its_length_returned() {
 }
 
 #[test]
+fn h18_a_call_that_is_refused_forgets_what_the_one_before_it_returned() {
+    let (mut hostile, contracts) = copies(2);
+    let data = hostile.call("h18_stale", &addresses(&contracts[1..])).return_data;
+    let found: Vec<_> = data.as_chunks::<4>().0.iter().map(|n| i32::from_le_bytes(*n)).collect();
+    let aborted = [Status::Reverted.code(), 9, 5];
+    assert_eq!(found, [aborted, [Status::NoSuchEntry.code(), 0, 0]].concat());
+}
+
+#[test]
 fn h18_undeclared_access_in_a_callee_halts_the_whole_transaction() {
     let mut survivor = Survivor::new(HOSTILE);
     let stranger = account(3);

@@ -35,6 +35,7 @@ fn attacks(other: ContractId) -> Vec<(&'static str, Vec<u8>, u32)> {
         ("h18_survive", survive("h18_everything_then_trap"), SUCCESS),
         ("h18_survive", survive("h19_everything_then_abort"), SUCCESS),
         ("h18_survive", survive("h23_everything"), SUCCESS),
+        ("h18_stale", other.to_vec(), SUCCESS),
         ("h18_everything_then_trap", vec![], TRAP),
         ("h19_everything_then_abort", vec![], ABORTED),
         ("m15_exponential", vec![], OUT_OF_GAS),
@@ -65,7 +66,7 @@ fn attacks(other: ContractId) -> Vec<(&'static str, Vec<u8>, u32)> {
 }
 
 fn calls_another(entry: &str) -> bool {
-    ["h18_survive", "h17_give", "h16_relay", "m16_recurse_through"].contains(&entry)
+    ["h18_survive", "h18_stale", "h17_give", "h16_relay", "m16_recurse_through"].contains(&entry)
 }
 
 /// The exports of the hostile guest, by their names in the text.

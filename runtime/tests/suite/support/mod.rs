@@ -3,7 +3,6 @@
 mod chain;
 mod claims;
 mod doctored;
-mod failing_storage;
 mod fleet;
 mod forward;
 mod generator;
@@ -16,7 +15,6 @@ pub(crate) use claims::{
     assert_conserved, assert_only_nonces_and_fees, codes, receipt, undeclared, values,
 };
 pub(crate) use doctored::Doctored;
-pub(crate) use failing_storage::{CommitFault, FailingStorage};
 pub(crate) use fleet::{Fleet, assert_same};
 pub(crate) use forward::{Forward, Reported};
 pub(crate) use generator::{Ends, Generator};
@@ -24,6 +22,7 @@ pub(crate) use hostile::{Hostile, place, words};
 pub(crate) use refusal::{Purse, assert_invalid_block};
 pub(crate) use rng::Rng;
 
+pub(crate) use tos_runtime::testing::{CommitFault, FailingStorage};
 use tos_runtime::{Address, AssetId, ChainId, PublicKey, SigningKey};
 
 /// The network of the tests.
