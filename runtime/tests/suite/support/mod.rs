@@ -6,6 +6,7 @@ mod doctored;
 mod fleet;
 mod forward;
 mod generator;
+mod hostile;
 mod refusal;
 mod rng;
 
@@ -17,6 +18,7 @@ pub(crate) use doctored::Doctored;
 pub(crate) use fleet::{Fleet, assert_same};
 pub(crate) use forward::{Forward, Reported};
 pub(crate) use generator::{Ends, Generator};
+pub(crate) use hostile::{Hostile, place, words};
 pub(crate) use refusal::{Purse, assert_invalid_block};
 pub(crate) use rng::Rng;
 
@@ -31,6 +33,10 @@ pub(crate) const SILVER: AssetId = AssetId([3; 32]);
 
 pub(crate) const COUNTER: &str = include_str!("../../../../contracts/counter/counter.wat");
 pub(crate) const TOKEN: &str = include_str!("../../../../contracts/token/token.wat");
+/// One export for each attack on the host interface.
+pub(crate) const HOSTILE: &str = include_str!("../../../../contracts/hostile/hostile.wat");
+/// Every host function with the arguments a test chooses.
+pub(crate) const RAW: &str = include_str!("../../../../contracts/hostile/raw.wat");
 
 /// A guest of `tests/wat`.
 macro_rules! guest {
