@@ -4,6 +4,7 @@
 mod artifact;
 mod call;
 mod guest_memory;
+mod limiter;
 mod meter;
 mod modules;
 pub mod prepare;
