@@ -2,13 +2,16 @@
 //! in the database across restarts. What is cached can change how long a block takes, never what
 //! comes out.
 
-use std::collections::HashMap;
+mod cache;
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
-use parking_lot::Mutex;
 use tos_host_api::Hash;
 use wasmtime::{Engine, InstancePre, Linker, Module, ModuleExport};
 
+use self::cache::Cache;
 use super::call::HostState;
 use super::prepare::{
     self, GAS_EXPORT, ModuleInfo, OperatorCosts, PREPARE_VERSION, PrepareError, Prepared,
@@ -28,7 +31,7 @@ pub(crate) struct CompiledModule {
     pub(crate) instance_pre: InstancePre<HostState>,
     pub(crate) info: ModuleInfo,
     pub(super) counters: CounterExports,
-    /// Bytes of machine code.
+    /// Bytes it takes in memory.
     size: usize,
 }
 
@@ -57,29 +60,8 @@ pub(crate) struct Modules {
     costs: OperatorCosts,
     /// Names what preparation makes of a module.
     prepare_id: Hash,
-    /// Bound of `Cache::bytes`.
-    bytes_max: usize,
-    /// Held for look-ups only, never while a module compiles.
-    cache: Mutex<Cache>,
+    cache: Cache,
 }
-
-#[derive(Default)]
-struct Cache {
-    entries: HashMap<Hash, Entry>,
-    bytes: usize,
-    clock: u64,
-}
-
-struct Entry {
-    /// Held while the module compiles, so that everybody else who wants it waits for that one
-    /// compilation. Taken only after the cache's own lock was released.
-    verdict: Arc<Mutex<Option<Verdict>>>,
-    size: usize,
-    last_used: u64,
-}
-
-/// Bookkeeping bytes counted for every entry, so that refused modules are bounded too.
-const ENTRY_OVERHEAD_BYTES: usize = 512;
 
 impl Modules {
     pub(crate) fn new(
@@ -87,10 +69,18 @@ impl Modules {
         costs: OperatorCosts,
         bytes_max: usize,
     ) -> Result<Self, EngineError> {
-        let engine = profile::engine()?;
+        Self::with_engine(profile::engine()?, storage, costs, bytes_max)
+    }
+
+    fn with_engine(
+        engine: Engine,
+        storage: Arc<dyn Storage>,
+        costs: OperatorCosts,
+        bytes_max: usize,
+    ) -> Result<Self, EngineError> {
         let linker = host::linker(&engine)?;
         let prepare_id = prepare_id(&costs);
-        Ok(Self { engine, linker, storage, costs, prepare_id, bytes_max, cache: Mutex::default() })
+        Ok(Self { engine, linker, storage, costs, prepare_id, cache: Cache::new(bytes_max) })
     }
 
     pub(crate) fn engine(&self) -> &Engine {
@@ -107,29 +97,7 @@ impl Modules {
         code_hash: &Hash,
         code: impl FnOnce() -> Result<Arc<[u8]>, EngineError>,
     ) -> Result<Verdict, EngineError> {
-        let slot = self.slot(code_hash);
-        let mut verdict = slot.lock();
-        if let Some(verdict) = &*verdict {
-            return Ok(verdict.clone());
-        }
-        let found = self.compile(code_hash, &code()?)?;
-        *verdict = Some(found.clone());
-        drop(verdict);
-        self.account_for(code_hash, found.as_ref().map_or(0, |module| module.size));
-        Ok(found)
-    }
-
-    fn slot(&self, code_hash: &Hash) -> Arc<Mutex<Option<Verdict>>> {
-        let mut cache = self.cache.lock();
-        cache.clock += 1;
-        let clock = cache.clock;
-        let entry = cache.entries.entry(*code_hash).or_insert_with(|| Entry {
-            verdict: Arc::default(),
-            size: 0,
-            last_used: 0,
-        });
-        entry.last_used = clock;
-        entry.verdict.clone()
+        self.cache.get(code_hash, || self.compile(code_hash, &code()?))
     }
 
     /// Prepares, then loads the compiled form from the database or compiles. A module that comes
@@ -156,29 +124,11 @@ impl Modules {
             }
         };
         let image = module.image_range();
-        let size = (image.end as usize).saturating_sub(image.start as usize);
+        let machine_code = (image.end as usize).saturating_sub(image.start as usize);
+        let size = machine_code + info.heap_bytes();
         let instance_pre = self.linker.instantiate_pre(&module).map_err(compiler_failed)?;
         let counters = CounterExports::of(&module)?;
         Ok(Ok(Arc::new(CompiledModule { instance_pre, info, counters, size })))
-    }
-
-    /// Enters a compiled module's size and evicts the longest unused others beyond the bound.
-    fn account_for(&self, code_hash: &Hash, size: usize) {
-        let mut cache = self.cache.lock();
-        let size = size + ENTRY_OVERHEAD_BYTES;
-        let Some(entry) = cache.entries.get_mut(code_hash) else { return };
-        let before = std::mem::replace(&mut entry.size, size);
-        cache.bytes = cache.bytes - before + size;
-        while cache.bytes > self.bytes_max {
-            let oldest = cache
-                .entries
-                .iter()
-                .filter(|(hash, entry)| entry.size > 0 && *hash != code_hash)
-                .min_by_key(|(_, entry)| entry.last_used)
-                .map(|(hash, _)| *hash);
-            let Some(entry) = oldest.and_then(|hash| cache.entries.remove(&hash)) else { break };
-            cache.bytes -= entry.size;
-        }
     }
 }
 

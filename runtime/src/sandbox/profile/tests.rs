@@ -290,11 +290,21 @@ fn line_22_compiled_code_of_another_profile_is_refused() {
 fn line_22_every_setting_of_the_compiler_is_in_the_key() {
     let key = |engine: &Engine| artifact::key(engine, &Hash([1; 32]), &Hash([2; 32]));
     let changes: [fn(&mut Config); 5] = [
-        |config| drop(config.cranelift_opt_level(OptLevel::None)),
-        |config| drop(config.cranelift_regalloc_algorithm(RegallocAlgorithm::SinglePass)),
-        |config| drop(config.wasm_features(WasmFeatures::MULTI_VALUE, true)),
-        |config| drop(config.consume_fuel(true)),
-        |config| drop(config.memory_reservation(1 << 31)),
+        |config| {
+            config.cranelift_opt_level(OptLevel::None);
+        },
+        |config| {
+            config.cranelift_regalloc_algorithm(RegallocAlgorithm::SinglePass);
+        },
+        |config| {
+            config.wasm_features(WasmFeatures::MULTI_VALUE, true);
+        },
+        |config| {
+            config.consume_fuel(true);
+        },
+        |config| {
+            config.memory_reservation(1 << 31);
+        },
     ];
     for (number, change) in changes.into_iter().enumerate() {
         assert_ne!(key(&engine_with(change)), key(&PROFILE), "change {number}");

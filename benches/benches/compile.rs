@@ -1,0 +1,240 @@
+//! How long does it take to compile a module, and how much memory, per byte of code? Deploys the
+//! recipes of `tos_benches::bombs`, real contracts beside them, each in a process of its own, and
+//! prints nanoseconds and peak memory per byte of deployed code. What is measured is all that a
+//! deployment costs before it runs: checking, metering, compiling, storing.
+//!
+//! ```text
+//! cargo bench -p tos-benches --bench compile                        the table
+//! cargo bench -p tos-benches --bench compile -- --recipe "..."      one recipe
+//! cargo bench -p tos-benches --bench compile -- --search 600 1      ten minutes, seed 1
+//! ```
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use tos_benches::bombs::{AT_LIMIT, Bomb, Construct, Gene, OPERATORS, Piece, WORST};
+use tos_benches::{COUNTER_WAT, Rng, TOKEN_WAT, assemble, bench};
+use tos_runtime::{
+    Amount, AssetId, ChainId, ContractEngine, ExecutionStatus, Gas, Genesis, MemoryStorage, Nonce,
+    ProtocolParams, PublicKey, RevertReason, TopoHeight, TransactionType, UnsignedTransaction,
+};
+
+/// Deployments of a module; the median counts.
+const SAMPLES: usize = 5;
+/// Modules that take longer are deployed once.
+const LONG: Duration = Duration::from_secs(2);
+
+fn main() {
+    let args: Vec<_> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
+    let args: Vec<_> = args.iter().map(String::as_str).collect();
+    match args[..] {
+        [] => table(),
+        ["--recipe", recipe] => {
+            header();
+            row("recipe", recipe);
+        }
+        ["--measure", name] => measure_here(name),
+        ["--search", seconds, seed] => {
+            search(bench::must(seconds.parse()), bench::must(seed.parse()));
+        }
+        _ => panic!("see the head of this file for what can be asked"),
+    }
+}
+
+/// The module a name stands for: a contract or a recipe.
+fn module(name: &str) -> Vec<u8> {
+    match name {
+        "token" => assemble(TOKEN_WAT),
+        "counter" => assemble(COUNTER_WAT),
+        recipe => bench::must(recipe.parse::<Bomb>()).module(),
+    }
+}
+
+fn table() {
+    header();
+    for name in ["counter", "token"] {
+        row(name, name);
+    }
+    for known in AT_LIMIT {
+        row(known.limit, known.recipe);
+    }
+    for (name, recipe) in WORST {
+        row(name, recipe);
+    }
+}
+
+fn header() {
+    bench::print_machine();
+    println!(
+        "{:<44} {:>9} {:>11} {:>9} {:>11} {:>9}",
+        "module", "bytes", "ms", "ns/byte", "peak KiB", "bytes/byte"
+    );
+}
+
+fn row(title: &str, name: &str) {
+    let exe = bench::must(std::env::current_exe());
+    let output = bench::must(Command::new(exe).args(["--measure", name]).output());
+    let text = String::from_utf8_lossy(&output.stdout);
+    let numbers: Vec<u64> = text.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+    let [bytes, nanos, peak] = numbers[..] else {
+        panic!("{title}: {}", String::from_utf8_lossy(&output.stderr))
+    };
+    println!(
+        "{title:<44} {bytes:>9} {:>11.1} {:>9} {:>11} {:>9}",
+        nanos as f64 / 1e6,
+        nanos / bytes,
+        peak / 1024,
+        peak / bytes
+    );
+}
+
+/// Prints length, nanoseconds and growth of the peak of resident memory, in a process of its own.
+fn measure_here(name: &str) {
+    let code = module(name);
+    // What an engine takes by itself is not the module's.
+    deploy(&module("functions=0:"));
+    let before = status_bytes("VmHWM:");
+    let mut times = vec![deploy(&code)];
+    let peak = status_bytes("VmHWM:").saturating_sub(before);
+    while times.len() < SAMPLES && times[0] < LONG {
+        times.push(deploy(&code));
+    }
+    times.sort_unstable();
+    println!("{} {} {peak}", code.len(), times[times.len() / 2].as_nanos());
+}
+
+/// A field of this process's status; 0 where there is none.
+fn status_bytes(field: &str) -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix(field));
+    let kib: Option<u64> = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
+    kib.unwrap_or(0) * 1024
+}
+
+/// How long the first deployment of a module takes.
+fn deploy(code: &[u8]) -> Duration {
+    let source = PublicKey([7; 32]);
+    let mut params = ProtocolParams::new(ChainId(1));
+    // What it costs is the question, so it must not matter here.
+    params.costs.code_byte = 1;
+    let genesis =
+        Genesis::new(params).with_balance(source, AssetId::NATIVE, Amount(1_000_000_000_000));
+    let builder = ContractEngine::builder().storage(MemoryStorage::new()).genesis(genesis);
+    let engine = bench::must(builder.build());
+    let tx = UnsignedTransaction {
+        chain_id: ChainId(1),
+        source,
+        nonce: Nonce(0),
+        gas_limit: Gas(100_000_000),
+        gas_price: Amount(1),
+        expiry: TopoHeight(u64::MAX),
+        access: Vec::new(),
+        data: TransactionType::DeployContract {
+            code: code.into(),
+            input: Vec::new(),
+            deposits: Vec::new(),
+        },
+    };
+    let start = Instant::now();
+    let simulation = bench::must(engine.simulate(&tx));
+    let time = start.elapsed();
+    let receipt = bench::must(simulation.result);
+    // A constructor may well refuse an empty input.
+    let refused =
+        matches!(receipt.status, ExecutionStatus::Reverted(RevertReason::ModuleRefused(_)));
+    assert!(!refused, "{:?}", receipt.status);
+    time
+}
+
+/// Climbs from random recipes and prints every record. One function each, filled to a limit: more
+/// of them cost in proportion.
+fn search(seconds: u64, seed: u64) {
+    bench::print_machine();
+    let mut rng = Rng::new(seed);
+    let end = Instant::now() + Duration::from_secs(seconds);
+    // What a module takes that has nothing in it.
+    let empty = deploy(&bench::must("functions=0:".parse::<Bomb>()).module());
+    let mut record = 0.0;
+    while Instant::now() < end {
+        let mut best = random(&mut rng);
+        let mut score = cost(&best, empty);
+        let mut failures = 0;
+        while failures < 25 && Instant::now() < end {
+            let Some(next) = mutate(&best, &mut rng) else { continue };
+            let next_score = cost(&next, empty);
+            failures += 1;
+            if next_score > score {
+                (best, score, failures) = (next, next_score, 0);
+            }
+            if score > record {
+                record = score;
+                println!("{record:>8.0} ns/byte  {best}");
+            }
+        }
+        println!("{score:>8.0} end of climb  {best}");
+    }
+}
+
+/// Nanoseconds per byte beyond what an empty module takes; the better of two runs.
+fn cost(bomb: &Bomb, empty: Duration) -> f64 {
+    let code = bomb.module();
+    let first = deploy(&code);
+    let time = if first > LONG { first } else { first.min(deploy(&code)) };
+    // Short ones say more about the fixed part than about the recipe.
+    time.saturating_sub(empty).as_nanos() as f64 / code.len().max(1_000) as f64
+}
+
+fn random(rng: &mut Rng) -> Bomb {
+    let empty = bench::must(":".parse::<Bomb>());
+    loop {
+        let mut bomb = empty.clone();
+        for _ in 0..1 + rng.below(3) {
+            bomb.unit.push(piece(rng));
+        }
+        if let Some(bomb) = filled(bomb, rng) {
+            return bomb;
+        }
+    }
+}
+
+fn piece(rng: &mut Rng) -> Piece {
+    match rng.below(12) {
+        0 => Piece::Spin,
+        1 => Piece::Switch(1 + rng.below(64)),
+        2 | 3 => {
+            let inner = (0..1 + rng.below(3)).map(|_| piece(rng)).collect();
+            let construct = [Construct::Block, Construct::Loop, Construct::If][rng.below(3)];
+            Piece::Nest(construct, inner)
+        }
+        _ => Piece::Op(rng.below(OPERATORS.len())),
+    }
+}
+
+/// The recipe repeated as often as a limit allows, or a part of that.
+fn filled(bomb: Bomb, rng: &mut Rng) -> Option<Bomb> {
+    let full = bomb.fill(Gene::Repeats, 20_000)?;
+    let repeats = full.get(Gene::Repeats);
+    Some(if rng.percent(25) { full.with(Gene::Repeats, repeats.div_ceil(3)) } else { full })
+}
+
+fn mutate(bomb: &Bomb, rng: &mut Rng) -> Option<Bomb> {
+    let mut next = bomb.clone();
+    for _ in 0..1 + rng.below(2) {
+        let at = rng.below(next.unit.len().max(1));
+        match rng.below(10) {
+            0..=2 => next.unit.insert(at.min(next.unit.len()), piece(rng)),
+            3 if next.unit.len() > 1 => drop(next.unit.remove(at)),
+            4 if !next.unit.is_empty() => next.unit[at] = piece(rng),
+            5 if !next.unit.is_empty() => {
+                let construct = [Construct::Block, Construct::Loop, Construct::If][rng.below(3)];
+                let inner = std::mem::take(&mut next.unit);
+                next.unit = vec![Piece::Nest(construct, inner)];
+            }
+            6 => next = next.with(Gene::Locals, [0, 1, 4, 16, 64, 250][rng.below(6)]),
+            7 => next = next.with(Gene::Width, [0, 1, 8, 40, 200, 700][rng.below(6)]),
+            8 => next = next.with(Gene::Depth, [0, 1, 4, 32, 200][rng.below(5)]),
+            _ => next = next.with(Gene::Params, [1, 2, 8, 32][rng.below(4)]),
+        }
+    }
+    if next.unit.is_empty() { None } else { filled(next, rng) }
+}
