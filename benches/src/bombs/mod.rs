@@ -9,12 +9,16 @@
 //! Each of its functions keeps one number on top of the operand stack and repeats a unit of
 //! [`Piece`]s, each of which replaces that number by another.
 
+mod deploy;
 mod known;
+#[cfg(test)]
+mod tests;
 mod write;
 
 use std::fmt;
 use std::str::FromStr;
 
+pub use deploy::Deployment;
 pub use known::{AT_LIMIT, AtLimit, WORST};
 use tos_runtime::prepare;
 
@@ -106,7 +110,7 @@ impl Construct {
 pub const OPERATORS: &[&str] = &[
     "eqz", "clz", "popcnt", "popcnt64", "extend", "add", "mul64", "div", "rem64", "shl", "rotl64",
     "select", "get", "tee", "global", "load", "load8", "store", "grow", "copy", "fill", "call",
-    "icall", "out", "near", "dead",
+    "icall", "out", "near", "dead", "wide",
 ];
 
 /// A recipe of a module.

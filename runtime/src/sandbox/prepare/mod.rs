@@ -101,6 +101,7 @@ mod sections;
 mod segments;
 #[cfg(test)]
 mod tests;
+mod work;
 
 use thiserror::Error;
 use wasmparser::Validator;
