@@ -26,6 +26,13 @@ pub struct CostTable {
     /// Each call: instance and stack.
     pub call: u64,
     /// Each byte of code: checking, compiling and keeping it.
+    ///
+    /// The gate bounds what compilation takes: at most about 5 microseconds of one core and a
+    /// kilobyte of memory for each byte of code and for 8 KiB on top, which any module has free
+    /// (`prepare::limits::COMPILE_WORK_FREE` times `CODE_BYTES_PER_COMPILE_WORK`). So a price that
+    /// always covers it has a part per byte and a part per module, the same as for 8 KiB. Contracts
+    /// take 1 to 2 microseconds a byte. To measure again: `cargo bench -p tos-benches --bench
+    /// compile`.
     pub code_byte: u64,
     /// What a contract's own instructions cost.
     pub operators: OperatorCosts,

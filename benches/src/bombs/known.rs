@@ -50,12 +50,14 @@ pub const AT_LIMIT: &[AtLimit] = &[
     at(
         "local variables times branches",
         Gene::Repeats,
-        "locals=14 repeats=512: block ( tee tee tee tee tee tee tee tee tee tee tee tee tee tee tee )",
+        "locals=14 repeats=512: block ( tee tee tee tee tee \
+         tee tee tee tee tee tee tee tee tee tee )",
     ),
     at(
         "local variables times branches of all functions",
         Gene::Functions,
-        "functions=8 locals=14 repeats=512: block ( tee tee tee tee tee tee tee tee tee tee tee tee tee tee tee )",
+        "functions=8 locals=14 repeats=512: block ( tee tee tee tee tee \
+         tee tee tee tee tee tee tee tee tee tee )",
     ),
     at(
         "targets of br_table in all functions",
@@ -71,14 +73,10 @@ pub const AT_LIMIT: &[AtLimit] = &[
     at("units of compilation work for code of this length", Gene::Repeats, "repeats=4141: call"),
 ];
 
-/// The worst found, with names: by searches after the limits were set, and for the record what was
-/// worst before.
+/// The worst that searches found within the limits, with names.
 pub const WORST: &[(&str, &str)] = &[
     ("empty module", "functions=0:"),
-    (
-        "worst: charges by operand",
-        "repeats=292 locals=1: grow copy if ( out select clz )",
-    ),
+    ("worst: charges by operand", "repeats=292 locals=1: grow copy if ( out select clz )"),
     ("worst: loops", "functions=2 repeats=1024: spin load"),
     ("worst: exits", "functions=3 repeats=409 locals=1: if ( out select clz )"),
     ("worst: calls through the table", "repeats=500 segments=1 segment_bytes=8000: icall"),

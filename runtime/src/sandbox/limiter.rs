@@ -1,12 +1,12 @@
-//! Bounds what an instance may grow to. A machine without memory is an engine error, never a -1 that
-//! one node's guest sees and another's does not.
+//! Bounds what an instance may grow to. A machine without memory is an engine error, never a -1
+//! that one node's guest sees and another's does not.
 
 use tos_host_api::limits;
 use wasmtime::ResourceLimiter;
 
-/// Answers growth from the protocol's limits alone. What it allows and the machine then refuses is an
-/// engine error: `Err` here ends the guest without a trap code, which `call.rs` takes for a fault of
-/// the engine.
+/// Answers growth from the protocol's limits alone. What it allows and the machine then refuses is
+/// an engine error: `Err` here ends the guest without a trap code, which `call.rs` takes for a
+/// fault of the engine.
 pub(super) struct Limiter;
 
 impl ResourceLimiter for Limiter {

@@ -14,12 +14,12 @@ use crate::support::{
 
 /// State digests after genesis and after each block.
 const RECORDED: [&str; 6] = [
-    "c42996afc4f3497249e2fe4d2e72855e61e22a14c9e91ac9b523c2c55bde9ae4",
-    "fadd4754fa0dfa4f70e7d77dc5564b9cc457d8a7d854070b3c3c9950f858b052",
-    "0dd4c9896cd7b417236f217d3d445a049e4c5957d0791a7486ae8426a78af4c8",
-    "7d039d8b5d844d24234fbadf3580c196cba04140eb3fe54270c20d6ea7dc03fb",
-    "c5b50d5eab234e2af0357fb2d24ffbbe2f9a568f2afee8a69b6e6a944f2eaa17",
-    "6d76bdb0afaaf8c87eb575489c1be30599ceeef444c3490ca5df4a63b81494fc",
+    "426a102931e6209b9d6d07616c4d94e73c99939fca28f91a00230255cf391cea",
+    "be33cca447553dbee31a1796506a3213d894bc2e4ff05d2bc61ece05b7e50481",
+    "ca571ea74916851acceb0f4053f94fea010cd87dee12d9b908ba89f185d18051",
+    "0cebe7177dc1589535dbfd4a38785c623c2b03384e15aa3c1224e338da47ebce",
+    "67764de694ca092b72d92d623ce9d6137c6f3e59a0a53b626cc0651144b8dc8c",
+    "3e07a6ee9ce8af5c64dfa140ead97d508686fdbdd5a1292eacec291c67f588be",
 ];
 
 /// Status codes of each block's transactions.

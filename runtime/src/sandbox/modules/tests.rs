@@ -1,4 +1,4 @@
-//! Rows M24 to M26 of the list of bad inputs and S09, as far as modules and their cache decide them.
+//! Rows M24 to M26 and S09 of the list of bad inputs, as far as modules and their cache decide.
 
 use std::collections::BTreeMap;
 use std::sync::Barrier;

@@ -76,9 +76,9 @@ limits! {
     /// of cryptography: 395.
     BRANCHES_MAX = 2_048;
     /// Values kept over those branches, and in part over calls, of one function: for each, the
-    /// parameters, locals and operands there are at its place. The register allocator looks at every one: without this
-    /// limit 700 operands around 1,000 branches made 9 KB of code take a second. The most in a
-    /// contract full of cryptography: 12,000.
+    /// parameters, locals and operands there are at its place. The register allocator looks at
+    /// every one: without this limit 700 operands around 1,000 branches made 9 KB of code take a
+    /// second. The most in a contract full of cryptography: 12,000.
     KEPT_VALUES_MAX = 65_536;
     /// Compilation work that any module may ask for beyond what its bytes take: see `work.rs`.
     COMPILE_WORK_FREE = 2_048;

@@ -47,8 +47,8 @@ impl Work {
     }
 }
 
-/// Conditional branches that compiled code has because of an operator, with the charge that metering
-/// puts behind or into it.
+/// Conditional branches that compiled code has because of an operator, with the charge that
+/// metering puts behind or into it.
 fn branches(operator: &Operator<'_>) -> u64 {
     match operator {
         Operator::BrIf { .. } | Operator::If { .. } | Operator::Loop { .. } => 2,

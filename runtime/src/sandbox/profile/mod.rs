@@ -19,7 +19,7 @@
 //!
 //! Should a program that embeds the engine switch one on, the features and limits below still hold,
 //! because they are stated; what the first five add stays at its default, which is off, except that
-//! compilation may then use more threads. `Module::from_binary` takes no text whatever is compiled in.
+//! compilation may then use more threads. `Module::from_binary` never takes text.
 
 use std::num::NonZeroUsize;
 
