@@ -7,6 +7,7 @@
 //! Everything follows from a `u64` seed: equal seeds give equal bytes on every machine.
 
 pub mod bench;
+pub mod bombs;
 pub mod calibration;
 pub mod chain;
 pub mod conflicts;

@@ -25,6 +25,13 @@ pub struct CostTable {
     /// Each call: instance and stack.
     pub call: u64,
     /// Each byte of code: checking, compiling and keeping it.
+    ///
+    /// The gate bounds what compilation takes: at most about 5 microseconds of one core and a
+    /// kilobyte of memory for each byte of code and for 8 KiB on top, which any module has free
+    /// (`prepare::limits::COMPILE_WORK_FREE` times `CODE_BYTES_PER_COMPILE_WORK`). So a price that
+    /// always covers it has a part per byte and a part per module, the same as for 8 KiB. Contracts
+    /// take 1 to 2 microseconds a byte. To measure again: `cargo bench -p tos-benches --bench
+    /// compile`.
     pub code_byte: u64,
     /// Each byte by which the state grows, for as long as the chain lives: nothing is paid back when
     /// it shrinks. At the default block limit of 20 billion gas a block adds at most 200 MB.
@@ -50,6 +57,9 @@ impl Default for CostTable {
 }
 
 impl CostTable {
+    /// What a deployment pays for beside its length, as bytes of code: the part of compiling that
+    /// does not depend on it. The bound of `prepare` is in proportion to the sum of both.
+    pub const DEPLOYMENT_BYTES: u64 = 8 * 1024;
     /// Bytes an account with a balance takes in the database, framing included.
     pub const ACCOUNT_BYTES: u64 = 100;
     /// Bytes a slot takes in the database besides its key and its value.
@@ -84,23 +94,28 @@ impl CostTable {
             TransactionType::Burn { .. } => self.transfer,
             TransactionType::DeployContract { code, input, deposits } => {
                 // The record of the contract counts as an account.
-                self.call_with(input.len(), deposits.len(), code.len())?
+                self.call_with(input.len(), deposits.len())?
+                    .checked_add(self.code(code.len())?)?
                     .checked_add(self.credit()?)?
             }
             TransactionType::InvokeContract { entry, input, deposits, .. } => {
-                self.call_with(input.len().checked_add(entry.len())?, deposits.len(), 0)?
+                self.call_with(input.len().checked_add(entry.len())?, deposits.len())?
             }
             TransactionType::UpgradeContract { code, input, .. } => {
-                self.call_with(input.len(), 0, code.len())?
+                self.call_with(input.len(), 0)?.checked_add(self.code(code.len())?)?
             }
         };
         self.transaction.checked_add(access)?.checked_add(kind).map(Gas)
     }
 
-    fn call_with(&self, input_len: usize, deposits: usize, code_len: usize) -> Option<u64> {
+    fn call_with(&self, input_len: usize, deposits: usize) -> Option<u64> {
         self.call
             .checked_add(self.input_byte.checked_mul(input_len as u64)?)?
-            .checked_add(self.deposit.checked_add(self.credit()?)?.checked_mul(deposits as u64)?)?
-            .checked_add(self.code_byte.checked_mul(code_len as u64)?)
+            .checked_add(self.deposit.checked_add(self.credit()?)?.checked_mul(deposits as u64)?)
+    }
+
+    /// What deploying or upgrading to a module of so many bytes costs besides the call.
+    fn code(&self, code_len: usize) -> Option<u64> {
+        self.code_byte.checked_mul(Self::DEPLOYMENT_BYTES.checked_add(code_len as u64)?)
     }
 }

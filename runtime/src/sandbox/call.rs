@@ -1,8 +1,9 @@
 //! One call of a contract: a fresh instance, an entry, and what came of it.
 
 use tos_host_api::{Address, ContractId, Gas, limits};
-use wasmtime::{Engine, Instance, Memory, ResourceLimiter, Store, Trap};
+use wasmtime::{Engine, Instance, Memory, Store, Trap};
 
+use super::limiter::Limiter;
 use super::profile::WASM_STACK_BYTES;
 use super::{CompiledModule, Meter};
 use crate::error::EngineError;
@@ -133,11 +134,12 @@ fn enter(
 ) -> Result<(), Interrupt> {
     // Instantiation runs no code of the guest's; its price is part of the call's.
     let instance = instantiate(store, module)?;
-    let meter = Meter::start(&mut *store, &instance, &module.counters, gas, stack_words)?;
+    let meter = Meter::start(&mut *store, &instance, module, gas, stack_words)?;
     let memory = instance
         .get_memory(&mut *store, limits::MEMORY_EXPORT)
         .ok_or_else(|| EngineError::Bug("a prepared module does not export its memory".into()))?;
     store.data_mut().instance = Some(InstanceFacts { memory, meter });
+    Meter::charge_units(&mut *store, module.start_units)?;
     let function =
         instance.get_typed_func::<(), ()>(&mut *store, entry).map_err(not_instantiated)?;
     match function.call(&mut *store, ()) {
@@ -184,51 +186,5 @@ fn interrupt_of(store: &mut Store<HostState>, error: &wasmtime::Error) -> Interr
         // Anything else is not a consequence of the module's instructions; an overflow of the
         // native stack in particular means that the logical one is not small enough.
         _ => EngineError::Sandbox(format!("the guest ended unexpectedly: {error:#}")).into(),
-    }
-}
-
-/// Answers growth from the protocol's limits alone. A machine without memory is an engine error,
-/// never a -1 that one node's guest sees and another's does not.
-struct Limiter;
-
-impl ResourceLimiter for Limiter {
-    fn memory_growing(
-        &mut self,
-        _current: usize,
-        desired: usize,
-        maximum: Option<usize>,
-    ) -> wasmtime::Result<bool> {
-        let limit = limits::MEMORY_PAGES_MAX << 16;
-        Ok(desired as u64 <= limit && maximum.is_none_or(|maximum| desired <= maximum))
-    }
-
-    fn memory_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
-        Err(error)
-    }
-
-    fn table_growing(
-        &mut self,
-        _current: usize,
-        desired: usize,
-        maximum: Option<usize>,
-    ) -> wasmtime::Result<bool> {
-        let limit = limits::TABLE_ELEMENTS_MAX;
-        Ok(desired as u64 <= limit && maximum.is_none_or(|maximum| desired <= maximum))
-    }
-
-    fn table_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
-        Err(error)
-    }
-
-    fn instances(&self) -> usize {
-        1
-    }
-
-    fn tables(&self) -> usize {
-        1
-    }
-
-    fn memories(&self) -> usize {
-        1
     }
 }

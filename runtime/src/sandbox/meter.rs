@@ -4,9 +4,8 @@
 use tos_host_api::Gas;
 use wasmtime::{AsContext, AsContextMut, Global, Instance, Val};
 
-use super::modules::CounterExports;
 use super::prepare::UNITS_PER_GAS;
-use super::{HostState, InstanceFacts};
+use super::{CompiledModule, HostState, InstanceFacts};
 use crate::error::EngineError;
 use crate::execute::Interrupt;
 use crate::types::HaltReason;
@@ -23,16 +22,16 @@ impl Meter {
     pub(super) fn start(
         mut store: impl AsContextMut<Data = HostState>,
         instance: &Instance,
-        exports: &CounterExports,
+        module: &CompiledModule,
         gas: Gas,
         stack_words: u64,
     ) -> Result<Self, EngineError> {
+        let exports = &module.counters;
         let mut global = |export| {
             let export = instance.get_module_export(&mut store, export);
             export.and_then(wasmtime::Extern::into_global).ok_or_else(missing)
         };
         let meter = Self { gas: global(&exports.gas)?, stack: global(&exports.stack)? };
-        // Above `GAS_MAX` nothing could be told from exhaustion; no protocol allows that much.
         let units = gas.0.saturating_mul(UNITS_PER_GAS);
         meter.set_units(&mut store, units)?;
         let words = i32::try_from(stack_words).unwrap_or(i32::MAX);
@@ -66,12 +65,20 @@ impl Meter {
 
     /// Takes gas, or halts when there is not enough.
     pub(crate) fn charge(
-        mut store: impl AsContextMut<Data = HostState>,
+        store: impl AsContextMut<Data = HostState>,
         gas: u64,
     ) -> Result<(), Interrupt> {
+        // What exceeds `u64` exceeds what anybody has.
+        Self::charge_units(store, gas.checked_mul(UNITS_PER_GAS).unwrap_or(u64::MAX))
+    }
+
+    /// Takes units of the counter, or halts when there are not enough.
+    pub(super) fn charge_units(
+        mut store: impl AsContextMut<Data = HostState>,
+        units: u64,
+    ) -> Result<(), Interrupt> {
         let meter = Self::of(&store)?;
-        let left = Self::units_left(&mut store)?;
-        match gas.checked_mul(UNITS_PER_GAS).and_then(|units| left.checked_sub(units)) {
+        match Self::units_left(&mut store)?.checked_sub(units) {
             Some(rest) => Ok(meter.set_units(store, rest)?),
             None => {
                 meter.set_units(store, 0)?;

@@ -4,6 +4,7 @@
 mod artifact;
 mod call;
 mod guest_memory;
+mod limiter;
 mod meter;
 mod modules;
 mod permits;
@@ -16,4 +17,4 @@ pub(crate) use meter::Meter;
 pub(crate) use modules::{CompiledModule, Modules, Verdict};
 pub(crate) use profile::WASM_STACK_BYTES;
 #[cfg(feature = "testing")]
-pub(crate) use profile::config;
+pub(crate) use profile::host_config;

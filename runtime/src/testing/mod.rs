@@ -45,5 +45,5 @@ pub use figures::Figures;
 /// # Errors
 /// wasmtime does not know the target, which is a constant.
 pub fn sandbox_config(instances: usize) -> wasmtime::Result<wasmtime::Config> {
-    crate::sandbox::config(instances)
+    crate::sandbox::host_config(instances)
 }

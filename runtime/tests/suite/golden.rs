@@ -14,12 +14,12 @@ use crate::support::{
 
 /// State digests after genesis and after each block.
 const RECORDED: [&str; 6] = [
-    "e5b06e1fc5b1f77ff8985ee6d6f6a2568c5ce69b9dcc25524ad2a0d96524593c",
-    "9dbe9a03f963a44c9a93f7a8ff841179cc638276b8358fa43b1bd3b1b393c1dc",
-    "514d0640ab064531efe47c7aae582b528bb5cf3effa06df4df5674d326f51ad6",
-    "0feaad65bd5b3e3c78c32db1b590994c9904cf55f58291f3b31f901ec4e9a060",
-    "5aa91f9e6e0aca1f159f81cc3d56a2facec1ed08c22ad9ea5f28480dd8e8f06b",
-    "2662f9b333581029a8cab1f3ae8e1034a3d4e3ecf71c315baeeff5c577ca91d6",
+    "de3cc39f4f7339a63149abc5120f027f932c48a6d7cec4703d759b66c5897081",
+    "19812c3ae8a3e9c40f18e04b9ef4c0dcb32b44ffd58a8357399ba304c135b3a3",
+    "9814cc2ae14ea960e2fd640b1cfa45a1e4bdf17b7baded7c9c716d0e578369ff",
+    "5fb00951d2ab0a30431547f130d5b9e11704b0fcffac04bfc913466e59af7913",
+    "a54c3068d5fc4956162cbb19123453870555b9323b19b78e386daf8c8309bc73",
+    "6736f738ccc0dba776d97143c5befec3927c5c9184d760c2189381ca38c48d45",
 ];
 
 /// Status codes of each block's transactions.

@@ -9,14 +9,32 @@ use super::limits;
 use super::merges::Merges;
 use super::operators::{self, OperatorClass};
 use super::rejection::{Excerpt, Place, Reason, Rejection};
+use super::work::Work;
 
 /// Counts over all bodies of a module.
-#[derive(Default)]
 pub(super) struct Totals {
+    /// Most units of compilation work, by the length of the code.
+    work_max: u64,
+    work: u64,
     locals: u64,
     blocks: u64,
     branch_targets: u64,
     merged_values: u64,
+}
+
+impl Totals {
+    /// None so far, of a module with this length.
+    pub(super) fn new(code_len: usize) -> Self {
+        let paid = code_len as u64 / limits::CODE_BYTES_PER_COMPILE_WORK;
+        Self {
+            work_max: limits::COMPILE_WORK_FREE + paid,
+            work: 0,
+            locals: 0,
+            blocks: 0,
+            branch_targets: 0,
+            merged_values: 0,
+        }
+    }
 }
 
 /// What metering has to know about a body before it reads it again.
@@ -57,6 +75,7 @@ pub(super) fn check_body(
         check.operator(&operator, offset)?;
     }
     operators.finish().map_err(|error| check.invalid(&error))?;
+    check.finish(start)?;
     *allocations = check.validator.into_allocations();
     Ok(check.facts)
 }
@@ -71,6 +90,7 @@ struct BodyCheck<'t> {
     slots: u64,
     blocks: u64,
     merges: Merges,
+    work: Work,
 }
 
 impl<'t> BodyCheck<'t> {
@@ -87,7 +107,16 @@ impl<'t> BodyCheck<'t> {
             merged_values: 0,
             calls: false,
         };
-        Self { index, validator, totals, facts, slots, blocks: 0, merges: Merges::new() }
+        Self {
+            index,
+            validator,
+            totals,
+            facts,
+            slots,
+            blocks: 0,
+            merges: Merges::new(),
+            work: Work::default(),
+        }
     }
 
     fn at(&self, offset: usize) -> Place {
@@ -143,7 +172,9 @@ impl<'t> BodyCheck<'t> {
         }
         self.count(operator, place)?;
         self.validator.op(offset, operator).map_err(|error| self.invalid(&error))?;
+        let escaped = self.merges.escaped;
         self.merge(operator, place)?;
+        self.work(operator, self.merges.escaped > escaped, place)?;
         // The function's own frame is one of the control stack.
         let nesting = u64::from(self.validator.control_stack_height()).saturating_sub(1);
         at_most("nested blocks", nesting, limits::NESTING_MAX, place)?;
@@ -163,6 +194,25 @@ impl<'t> BodyCheck<'t> {
         self.facts.merged_values = values;
         let (total, max) = (self.totals.merged_values, limits::MERGED_VALUES_TOTAL_MAX);
         at_most("local variables times branches of all functions", total, max, place)
+    }
+
+    fn work(
+        &mut self,
+        operator: &Operator<'_>,
+        charged: bool,
+        place: Place,
+    ) -> Result<(), Rejection> {
+        let values = self.slots + u64::from(self.validator.operand_stack_height());
+        self.work.operator(operator, values, charged);
+        let Work { branches, kept_values, .. } = self.work;
+        at_most("branches", branches, limits::BRANCHES_MAX, place)?;
+        at_most("values kept over branches and calls", kept_values, limits::KEPT_VALUES_MAX, place)
+    }
+
+    fn finish(&mut self, start: Place) -> Result<(), Rejection> {
+        self.totals.work += self.work.units(self.facts.merged_values);
+        let (work, max) = (self.totals.work, self.totals.work_max);
+        at_most("units of compilation work for code of this length", work, max, start)
     }
 
     fn count(&mut self, operator: &Operator<'_>, place: Place) -> Result<(), Rejection> {

@@ -8,6 +8,11 @@ use super::operators::OperatorClass;
 /// everything else in gas: a simple operator takes a fraction of what a host function does.
 pub const UNITS_PER_GAS: u64 = 100;
 
+/// Pages of initial memory that the price of a call includes. A module that starts with more pays
+/// for each of the others at every call what growing by it would cost: the host has to find and
+/// clear those that the call touches.
+pub const START_PAGES: u64 = 2;
+
 /// Prices of operators, by class, in units of the counter: hundredths of a gas, and so of a
 /// nanosecond.
 ///
@@ -121,6 +126,13 @@ impl OperatorCosts {
             OperatorClass::MemoryGrow => self.memory_grow,
             OperatorClass::MemoryBulk => self.memory_bulk,
         })
+    }
+
+    /// What starting a call costs on top of the call's own price, for a module whose memory has
+    /// so many pages from the start.
+    #[must_use]
+    pub fn of_start(&self, memory_pages: u64) -> u64 {
+        u64::from(self.memory_grow_page) * memory_pages.saturating_sub(START_PAGES)
     }
 
     /// What entering a function costs.

@@ -46,7 +46,7 @@ pub(super) fn inspect(code: &[u8]) -> Result<Inspection, Rejection> {
     parser.set_features(FEATURES);
     let mut sections = Sections::new(code);
     let mut allocations = FuncValidatorAllocations::default();
-    let mut totals = Totals::default();
+    let mut totals = Totals::new(code.len());
     let mut bodies = Vec::new();
     for payload in parser.parse_all(code) {
         let payload = payload.map_err(|error| invalid("module", &error))?;

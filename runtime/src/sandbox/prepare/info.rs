@@ -56,6 +56,16 @@ impl ModuleInfo {
         self.entries.binary_search_by(|entry| entry.as_str().cmp(name)).is_ok()
     }
 
+    /// Bytes it holds besides its own. A description alone can be as long as code may be.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        let entries: usize =
+            self.entries.iter().map(|entry| size_of::<String>() + entry.capacity()).sum();
+        entries
+            + size_of_val(&self.imports[..])
+            + size_of_val(&self.mutable_globals[..])
+            + self.description.as_ref().map_or(0, Vec::capacity)
+    }
+
     /// Whether a prepared module exports this function.
     pub(super) fn is_entry_point(&self, name: &str) -> bool {
         match name {

@@ -43,8 +43,10 @@ limits! {
     /// Local variables of all functions together.
     LOCALS_TOTAL_MAX = 20_000;
     /// Words of one frame: parameters, locals and the highest operand stack. Bounds what one call
-    /// can take from the native stack.
-    FRAME_WORDS_MAX = 1_024;
+    /// can take from the native stack, and what the register allocator has to keep apart: the time
+    /// of an operator grows with the values around it. The most in a contract full of
+    /// cryptography: 86.
+    FRAME_WORDS_MAX = 320;
     /// Words every accounted call takes on top of its frame: return address, saved registers,
     /// outgoing arguments.
     FRAME_WORDS_MIN = 8;
@@ -73,6 +75,19 @@ limits! {
     MERGED_VALUES_MAX = 8_192;
     /// Values of local variables carried over the branches of all functions.
     MERGED_VALUES_TOTAL_MAX = 65_536;
+    /// Conditional branches of one function in compiled code, those of metering included: see
+    /// `work.rs`. Compilation takes time in proportion to their square. The most in a contract full
+    /// of cryptography: 395.
+    BRANCHES_MAX = 2_048;
+    /// Values kept over those branches, and in part over calls, of one function: for each, the
+    /// parameters, locals and operands there are at its place. The register allocator looks at
+    /// every one: without this limit 700 operands around 1,000 branches made 9 KB of code take a
+    /// second. The most in a contract full of cryptography: 12,000.
+    KEPT_VALUES_MAX = 65_536;
+    /// Compilation work that any module may ask for beyond what its bytes take: see `work.rs`.
+    COMPILE_WORK_FREE = 2_048;
+    /// Bytes of code for each further unit of that work. Contracts have 16 or more.
+    CODE_BYTES_PER_COMPILE_WORK = 4;
     /// Targets of one `br_table`.
     BRANCH_TARGETS_MAX = 1_024;
     /// Targets of all `br_table` together.

@@ -43,6 +43,14 @@ struct Region {
     others: u64,
     /// Ways that lead to its label: branches, and running into it.
     ways: u64,
+    /// The outermost construct that a branch in here leads to, as an index into the open ones.
+    escape: usize,
+}
+
+impl Region {
+    fn new(ways: u64, others: u64) -> Self {
+        Self { assigned: Locals::default(), others, ways, escape: usize::MAX }
+    }
 }
 
 /// The count for one function: over all constructs, ways to the label times values joined there.
@@ -50,11 +58,13 @@ struct Region {
 pub(super) struct Merges {
     open: Vec<Region>,
     pub(super) values: u64,
+    /// Constructs that a branch inside leaves for an outer one: metering has to charge behind them.
+    pub(super) escaped: u64,
 }
 
 impl Merges {
     pub(super) fn new() -> Self {
-        Self { open: vec![Region { assigned: Locals::default(), others: 0, ways: 0 }], values: 0 }
+        Self { open: vec![Region::new(0, 0)], values: 0, escaped: 0 }
     }
 
     /// Counts an operator that has been found valid.
@@ -77,6 +87,7 @@ impl Merges {
                     self.branch(target?);
                 }
             }
+            Operator::Return => self.escape_to(0),
             Operator::End => self.end(),
             _ => {}
         }
@@ -86,7 +97,7 @@ impl Merges {
     fn enter(&mut self, ways: u64, ty: BlockType) {
         // The gas counter is a local variable too.
         let others = if ty == BlockType::Empty { 1 } else { 2 };
-        self.open.push(Region { assigned: Locals::default(), others, ways });
+        self.open.push(Region::new(ways, others));
     }
 
     fn branch(&mut self, relative_depth: u32) {
@@ -94,14 +105,26 @@ impl Merges {
         if let Some(region) = target.and_then(|target| self.open.get_mut(target)) {
             region.ways += 1;
         }
+        self.escape_to(target.unwrap_or(0));
+    }
+
+    fn escape_to(&mut self, target: usize) {
+        if let Some(top) = self.open.last_mut() {
+            top.escape = top.escape.min(target);
+        }
     }
 
     fn end(&mut self) {
         let Some(ended) = self.open.pop() else { return };
+        let escaped = ended.escape < self.open.len();
         // Nothing is read behind the end of the function.
         if let Some(parent) = self.open.last_mut() {
             parent.assigned.insert_all(&ended.assigned);
             self.values += ended.ways * (ended.assigned.len() + ended.others);
+            if escaped {
+                self.escaped += 1;
+                parent.escape = parent.escape.min(ended.escape);
+            }
         }
     }
 }

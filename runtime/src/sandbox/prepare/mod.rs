@@ -14,6 +14,8 @@
 //!   the host function table only; active segments at constant offsets that fit, so that
 //!   instantiation cannot fail.
 //! - **Size**: [`limits`], each checked before anything in proportion to it is allocated.
+//! - **Compilation work**: what the module asks of the compiler, estimated from its operators, is
+//!   in proportion to the length of its code, since that is what a deployment pays for.
 //!
 //! Validity itself is wasmparser's judgement, with the features above spelled out. Operators pass
 //! an allowlist of our own first ([`OperatorClass`]): what the list does not price does not run, so
@@ -104,11 +106,12 @@ mod sections;
 mod segments;
 #[cfg(test)]
 mod tests;
+mod work;
 
 use thiserror::Error;
 use wasmparser::Validator;
 
-pub use costs::{OperatorCosts, UNITS_PER_GAS};
+pub use costs::{OperatorCosts, START_PAGES, UNITS_PER_GAS};
 pub use gate::check;
 pub use info::{GAS_EXPORT, ModuleInfo, STACK_EXPORT, global_export};
 pub use operators::OperatorClass;

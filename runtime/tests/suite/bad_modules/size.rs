@@ -114,7 +114,7 @@ fn m13_bodies_that_are_long_wide_or_deep_are_refused() {
         too_much("15,000 blocks that read a local", "bytes of code", {
             with_body(&format!("(local i64) {}", "(block (drop (local.get 0)))".repeat(15_000)))
         }),
-        too_much("values carried over branches", "times branches", with_body(&carried)),
+        too_much("values carried over branches", "over branches", with_body(&carried)),
     ]);
 }
 

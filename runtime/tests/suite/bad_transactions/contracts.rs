@@ -64,7 +64,11 @@ fn bad_t16_an_export_with_parameters_or_results_is_refused_at_deployment() {
             Order::deploy(code.clone(), &[]),
             &reverted(RevertReason::ModuleRefused(ModuleFault::Export)),
         );
-        assert_eq!(receipt.gas_used.0, 20_000 + 1_500 * code.len() as u64, "checking is paid for");
+        assert_eq!(
+            receipt.gas_used.0,
+            20_000 + 1_500 * (8_192 + code.len() as u64),
+            "checking is paid for"
+        );
     }
 }
 

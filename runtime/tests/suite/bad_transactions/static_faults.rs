@@ -223,7 +223,7 @@ fn bad_t17_input_entry_and_code_end_at_their_limits() {
     let receipt = chain.assert_fails(0, code(limit), &reverted(malformed));
     assert_eq!(
         receipt.gas_used.0,
-        5_000 + 5_000 + 10_000 + 1_500 * limit as u64,
+        5_000 + 5_000 + 10_000 + 1_500 * (8_192 + limit as u64),
         "every byte is paid for"
     );
 }

@@ -3,6 +3,7 @@
 use tos_host_api::functions::HOST_FUNCTIONS;
 use tos_host_api::{HostFunction as F, Status};
 use tos_runtime::limits::{KEY_LEN_MAX, VALUE_LEN_MAX};
+use tos_runtime::prepare::UNITS_PER_GAS;
 use tos_runtime::{ExecutionStatus, HaltReason, SlotKey, StateKey, StateValue};
 
 use super::{but, sensible};
@@ -57,17 +58,21 @@ fn h05_keys_have_1_to_256_bytes_and_values_up_to_64_kib() {
     let gas = |hostile: &mut Hostile, len| hostile.raw_gas(F::StorageWrite, &write(len));
     let (nothing, full) = (gas(&mut hostile, 0), gas(&mut hostile, VALUE_LEN_MAX));
     assert_eq!(full - nothing, VALUE_LEN_MAX as u64 * F::StorageWrite.spec().gas.per_byte);
-    assert_eq!(gas(&mut hostile, VALUE_LEN_MAX + 1), nothing);
+    // Nor is the value that it does not replace.
+    let kept = VALUE_LEN_MAX as u64 * F::StorageWrite.spec().gas.per_byte;
+    assert_eq!(gas(&mut hostile, VALUE_LEN_MAX + 1), nothing - kept);
 }
 
-/// Gas that one more pass of a loop costs; every pass must cost the same.
+/// What one more pass of a loop costs, in units; every pass must cost the same.
 #[track_caller]
-fn gas_of_a_pass(hostile: &mut Hostile, entry: &str, rest: &[u8]) -> u64 {
+fn units_of_a_pass(hostile: &mut Hostile, entry: &str, rest: &[u8]) -> u64 {
+    // So many passes apart, the difference is whole gas.
+    let often = UNITS_PER_GAS as u32;
     let mut gas = |passes: u32| hostile.gas(entry, &[&words(&[passes]), rest].concat());
-    let (first, second, tenth) = (gas(1), gas(2), gas(10));
-    let pass = second - first;
-    assert_eq!(tenth - second, 8 * pass, "{entry}");
-    pass
+    let (first, second, fifth) = (gas(1), gas(1 + often), gas(1 + 4 * often));
+    let units = second - first;
+    assert_eq!(fifth - second, 3 * units, "{entry}");
+    units
 }
 
 #[test]
@@ -76,7 +81,7 @@ fn h06_reading_what_is_not_there_costs_what_reading_costs() {
     // A million reads, if somebody pays for them.
     let input = [&words(&[1_000_000]), &b"missing"[..]].concat();
     hostile.halts("h06_read", &input, HaltReason::OutOfGas);
-    let missing = gas_of_a_pass(&mut hostile, "h06_read", b"missing");
+    let missing = units_of_a_pass(&mut hostile, "h06_read", b"missing") / UNITS_PER_GAS;
     let price = F::StorageRead.spec().gas;
     assert!(missing >= price.base + 7 * price.per_byte, "{missing}");
     // The same key with five bytes behind it costs those five bytes more, and nothing else: whether
@@ -95,7 +100,7 @@ fn h06_reading_what_is_not_there_costs_what_reading_costs() {
 #[test]
 fn h07_rewriting_one_slot_is_one_change_however_often_and_paid_for_each_time() {
     let mut hostile = Hostile::new();
-    let pass = gas_of_a_pass(&mut hostile, "h07_rewrite", &[]);
+    let pass = units_of_a_pass(&mut hostile, "h07_rewrite", &[]) / UNITS_PER_GAS;
     let (write, remove) = (F::StorageWrite.spec().gas, F::StorageRemove.spec().gas);
     let bytes = (4 + 5 + 4 + 4) * write.per_byte + 4 * remove.per_byte;
     assert!(pass >= 2 * write.base + remove.base + bytes, "{pass}");

@@ -47,8 +47,8 @@ const DENIED: &[(&str, &[&str])] = &[
     (
         "HashMap",
         &[
+            "cache.rs",
             "memory.rs",
-            "modules.rs",
             "overlay.rs",
             "prefetch.rs",
             "resolve.rs",

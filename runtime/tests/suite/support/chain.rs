@@ -48,7 +48,9 @@ impl Order {
             TransactionType::Burn { .. } => 10_000,
             TransactionType::InvokeContract { .. } => 400_000,
             TransactionType::DeployContract { code, .. }
-            | TransactionType::UpgradeContract { code, .. } => 400_000 + 1_600 * code.len() as u64,
+            | TransactionType::UpgradeContract { code, .. } => {
+                20_000_000 + 1_600 * code.len() as u64
+            }
         };
         Self { data, access: Vec::new(), gas_limit, gas_price: 1, expiry: u64::MAX }
     }

@@ -17,7 +17,7 @@ fn wasm(text: &str) -> Vec<u8> {
 }
 
 /// A module with a memory, an entry and something else.
-fn with(fields: &str) -> Vec<u8> {
+pub(super) fn with(fields: &str) -> Vec<u8> {
     wasm(&format!("(module {MEMORY} {fields} {ENTRY})"))
 }
 
@@ -26,17 +26,17 @@ fn with_imports(fields: &str) -> Vec<u8> {
     wasm(&format!("(module {fields} {MEMORY} {ENTRY})"))
 }
 
-fn with_body(body: &str) -> Vec<u8> {
+pub(super) fn with_body(body: &str) -> Vec<u8> {
     with(&format!("(func {body})"))
 }
 
 #[track_caller]
-fn accepted(code: &[u8]) -> ModuleInfo {
+pub(super) fn accepted(code: &[u8]) -> ModuleInfo {
     check(code).unwrap_or_else(|rejection| panic!("refused: {rejection}"))
 }
 
 #[track_caller]
-fn refused(code: &[u8], fault: ModuleFault, text: &str) -> Rejection {
+pub(super) fn refused(code: &[u8], fault: ModuleFault, text: &str) -> Rejection {
     let rejection = check(code).expect_err("should have been refused");
     let message = rejection.to_string();
     assert_eq!(rejection.fault, fault, "{message}");
@@ -47,7 +47,7 @@ fn refused(code: &[u8], fault: ModuleFault, text: &str) -> Rejection {
 
 /// Accepts `make(max)` and refuses `make(max + 1)` for the limit.
 #[track_caller]
-fn limited(max: u64, text: &str, make: impl Fn(usize) -> Vec<u8>) {
+pub(super) fn limited(max: u64, text: &str, make: impl Fn(usize) -> Vec<u8>) {
     accepted(&make(max as usize));
     refused(&make(max as usize + 1), Fault::Limit, text);
 }
@@ -346,39 +346,6 @@ fn m13_bodies_are_limited() {
             "(drop (i32.const 0x7fffffff))".repeat(wide),
             "nop ".repeat(rest)
         ))
-    });
-}
-
-#[test]
-fn m13_values_carried_over_branches_are_limited() {
-    // Two ways lead to the end of each if; each carries the locals set inside and the gas counter.
-    let nested = |depth: usize, locals: usize| {
-        let sets: String =
-            (0..locals).map(|i| format!("(local.set {i} (i64.const {i}))")).collect();
-        let open = "(if (i32.const 1) (then ".repeat(depth);
-        format!("(func (local {}) {open} {sets} {})", "i64 ".repeat(locals), "))".repeat(depth))
-    };
-    let text = "local variables times branches in function";
-    accepted(&with(&nested(63, 64)));
-    refused(&with(&nested(64, 64)), Fault::Limit, text);
-    refused(&with(&nested(250, 200)), Fault::Limit, text);
-    // Branches out of one block instead of nesting.
-    let branches = |count: usize, locals: usize| {
-        let sets: String =
-            (0..locals).map(|i| format!("(local.set {i} (i64.const {i}))")).collect();
-        let branches = "(br_if 0 (i32.const 0))".repeat(count);
-        format!("(func (local {}) (block {sets} {branches}))", "i64 ".repeat(locals))
-    };
-    accepted(&with(&branches(1_023, 7)));
-    refused(&with(&branches(1_024, 7)), Fault::Limit, text);
-    // A local set in a loop is one value, however often it is set.
-    accepted(&with(&format!(
-        "(func (local i64) (loop {}))",
-        "(local.set 0 (i64.const 0))".repeat(5_000)
-    )));
-    let full = nested(63, 64);
-    limited(8, "local variables times branches of all functions", |count| {
-        with(&full.repeat(count))
     });
 }
 

@@ -311,7 +311,7 @@ fn greedy_bodies() -> [(usize, String); 5] {
         )
     });
     // Operands that wait below the call.
-    let loads = repeat(800, &|i| format!("(i64.load offset={i} (i32.const 0))"));
+    let loads = repeat(300, &|i| format!("(i64.load offset={i} (i32.const 0))"));
     // A value joined behind each `if`, which a simple allocator gives a place of its own.
     let ifs = repeat(900, &|i| {
         format!(
@@ -324,7 +324,7 @@ fn greedy_bodies() -> [(usize, String); 5] {
     [
         (0, down.to_owned()),
         (0, format!("{xors} {down} {xors}")),
-        (0, format!("{loads} {down} {}", "drop ".repeat(800))),
+        (0, format!("{loads} {down} {}", "drop ".repeat(300))),
         (1, format!("{ifs} {down} (drop (local.get 1))")),
         (200, format!("{sets} {down} {gets}")),
     ]

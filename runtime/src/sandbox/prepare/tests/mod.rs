@@ -6,3 +6,4 @@ mod generator;
 mod machine;
 mod metering;
 mod operators;
+mod work;
