@@ -2,6 +2,7 @@
 
 use tos_runtime::ModuleFault as Fault;
 use tos_runtime::limits::{ENTRY_LEN_MAX, MEMORY_PAGES_MAX, TABLE_ELEMENTS_MAX};
+use tos_runtime::prepare::UNITS_PER_GAS;
 
 use super::{Case, ENTRY, MEMORY, assert_refused, case, deployment, with, with_body, with_imports};
 use crate::support::{Chain, Order, wasm};
@@ -211,7 +212,7 @@ fn m22_a_module_that_looks_metered_already_is_metered_all_the_same() {
     // Neither the guest's globals nor the counters survive a call.
     assert_eq!(chain.one(1, order("set")).gas_used, once.gas_used);
     let prices = &chain.engine.params().costs.operators;
-    let least = 256 * u64::from(prices.global + prices.simple);
+    let least = 256 * u64::from(prices.global + prices.simple) / UNITS_PER_GAS;
     let spent = once.gas_used.0 - super::intrinsic(&chain, &order("set"));
     assert!(spent >= least, "{spent} for 256 globals");
     let halt = tos_runtime::ExecutionStatus::Halted(tos_runtime::HaltReason::OutOfGas);
