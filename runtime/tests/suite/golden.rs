@@ -14,12 +14,12 @@ use crate::support::{
 
 /// State digests after genesis and after each block.
 const RECORDED: [&str; 6] = [
-    "e5b06e1fc5b1f77ff8985ee6d6f6a2568c5ce69b9dcc25524ad2a0d96524593c",
-    "9dbe9a03f963a44c9a93f7a8ff841179cc638276b8358fa43b1bd3b1b393c1dc",
-    "514d0640ab064531efe47c7aae582b528bb5cf3effa06df4df5674d326f51ad6",
-    "0feaad65bd5b3e3c78c32db1b590994c9904cf55f58291f3b31f901ec4e9a060",
-    "5aa91f9e6e0aca1f159f81cc3d56a2facec1ed08c22ad9ea5f28480dd8e8f06b",
-    "2662f9b333581029a8cab1f3ae8e1034a3d4e3ecf71c315baeeff5c577ca91d6",
+    "31e59c644d67b114036036b39f4c84c418f08475b9e1301fc2c0ffe29bc5495d",
+    "4e4af65292d877edfb49adf35a751aa2f8c1c0f605dad1807431427cd1a67e54",
+    "79ba5dc6690e47c9575ba45f1f662330a56c330d63a0a37bbfe71d881b7f9ac3",
+    "2ccd1363f1e539a8e5372439a670017097770e9a65c8a42ebd788cf9cd01d565",
+    "42033c4b7f2841999de61d0cf1ca313043d7a53d077c08d99a8c4d7ff8d52ced",
+    "6b5f96a6a5f7151f9910d669ccdb42afc92086f82dbf7eeb379b438572f4be09",
 ];
 
 /// Status codes of each block's transactions.
