@@ -16,9 +16,9 @@
 //!
 //! | | Median ns per gas | Most ns per gas | of |
 //! |---|---|---|---|
-//! | operators | 0.34 | 1.1 | `i32.load` over 4 MiB, each address from the load before |
-//! | host functions | 0.52 | 1.0 | `ed25519_verify` of 60,000 bytes |
-//! | before anything runs | 0.77 | 3.8 | a transaction: its signature takes 16 of the 19 us |
+//! | operators | 0.36 | 1.1 | `i32.load` over 4 MiB, each address from the load before |
+//! | host functions | 0.51 | 1.0 | `debug_log`, which escapes what it is given |
+//! | before anything runs | 0.87 | 3.8 | a transaction: its signature takes 16 of the 19 us |
 //!
 //! One row stands apart: the pages a module has from the start cost nothing, and touching all of
 //! one for the first time in a call takes 23 us, because what a call leaves behind is unmapped
