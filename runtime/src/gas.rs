@@ -43,7 +43,7 @@ pub struct CostTable {
 impl Default for CostTable {
     fn default() -> Self {
         Self {
-            transaction: 5_000,
+            transaction: 15_000,
             transfer: 1_000,
             access_entry: 500,
             input_byte: 10,

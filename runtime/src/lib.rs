@@ -41,7 +41,7 @@
 //!     chain_id: ChainId(1),
 //!     source: alice_key,
 //!     nonce: Nonce(0),
-//!     gas_limit: Gas(20_000),
+//!     gas_limit: Gas(30_000),
 //!     gas_price: Amount(1),
 //!     expiry: TopoHeight(100),
 //!     access: vec![],

@@ -112,8 +112,10 @@ fn call_here(
     let mut store = Store::new(engine, state);
     store.limiter(|state| &mut state.limiter);
     let result = enter(&mut store, module, entry, (gas, stack_words));
+    // What the counter cannot hold, no guest lives long enough to use.
+    let withheld = Gas(gas.0.saturating_sub(Meter::GAS_MAX.0));
     let gas_left = match store.data().instance {
-        Some(_) => Meter::left(&mut store),
+        Some(_) => Meter::left(&mut store).map(|left| Gas(left.0 + withheld.0)),
         None => Ok(gas),
     };
     let HostState { mut scope, return_data, .. } = store.into_data();

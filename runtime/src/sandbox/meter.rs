@@ -18,6 +18,9 @@ pub(crate) struct Meter {
 }
 
 impl Meter {
+    /// The most gas a counter holds: above it, gas could not be told from exhaustion.
+    pub(super) const GAS_MAX: Gas = Gas(i64::MAX as u64 / UNITS_PER_GAS);
+
     /// The counters of an instance, set to this much gas and stack.
     pub(super) fn start(
         mut store: impl AsContextMut<Data = HostState>,
@@ -32,8 +35,7 @@ impl Meter {
             export.and_then(wasmtime::Extern::into_global).ok_or_else(missing)
         };
         let meter = Self { gas: global(&exports.gas)?, stack: global(&exports.stack)? };
-        let units = gas.0.saturating_mul(UNITS_PER_GAS);
-        meter.set_units(&mut store, units)?;
+        meter.set_units(&mut store, gas.min(Self::GAS_MAX).0 * UNITS_PER_GAS)?;
         let words = i32::try_from(stack_words).unwrap_or(i32::MAX);
         meter.stack.set(&mut store, Val::I32(words)).map_err(failed)?;
         Ok(meter)

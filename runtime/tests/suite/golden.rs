@@ -14,12 +14,12 @@ use crate::support::{
 
 /// State digests after genesis and after each block.
 const RECORDED: [&str; 6] = [
-    "de3cc39f4f7339a63149abc5120f027f932c48a6d7cec4703d759b66c5897081",
-    "19812c3ae8a3e9c40f18e04b9ef4c0dcb32b44ffd58a8357399ba304c135b3a3",
-    "9814cc2ae14ea960e2fd640b1cfa45a1e4bdf17b7baded7c9c716d0e578369ff",
-    "5fb00951d2ab0a30431547f130d5b9e11704b0fcffac04bfc913466e59af7913",
-    "a54c3068d5fc4956162cbb19123453870555b9323b19b78e386daf8c8309bc73",
-    "6736f738ccc0dba776d97143c5befec3927c5c9184d760c2189381ca38c48d45",
+    "dff607e482ffa477cd2a349193577bcc431e0c1583b139057202ebb8d6338a25",
+    "1ac952427f215d638704784ce6f4cb7d233d923cd2a414a68cf9f237fd9bc357",
+    "6a104b3fd95b68d67e9432d181b5f6f4f992fb5600ea07113f30d7302ccd325c",
+    "cb68d355057308f33318c3d891c69d5df1959c3fd525b94b887b00fa8fd90291",
+    "843239a201ebf7fe4be11573e340caa8ee9e487bcd5ec87d9fc909ada2206641",
+    "69cef67ffc802a0a1b1cc298740b0713b3c866f3b61cc30a9997118335429634",
 ];
 
 /// Status codes of each block's transactions.
@@ -78,7 +78,7 @@ fn transactions(chain: &mut Chain, height: u64) -> Vec<Transaction> {
             // The old code: an upgrade is called from the next block on.
             (2, Call::counter_bump(counter)),
             (3, Call::token_transfer(token, account(1), 1)),
-            (4, Call::counter_add(counter, 1).gas_limit(10_900)),
+            (4, Call::counter_add(counter, 1).gas_limit(20_900)),
             (5, Order::invoke(counter, "nothing", &[]).deposit(GOLD, 4)),
             (2, Order::invoke(tos_runtime::ContractId([8; 32]), "x", &[])),
             (1, Order::burn(AssetId::NATIVE, 1_234)),

@@ -262,7 +262,7 @@ fn law_05_what_verification_refuses_never_reaches_a_block() {
     assert_eq!(error, (0, InvalidTransaction::BadSignature));
     let empty = Order::transfers(vec![]).gas_limit(1).signed(0, 0);
     let error = tos_runtime::verify_batch(vec![empty], params).expect_err("it cannot pay");
-    let expected = InvalidTransaction::GasLimitTooLow { intrinsic: Gas(5_000), found: Gas(1) };
+    let expected = InvalidTransaction::GasLimitTooLow { intrinsic: Gas(15_000), found: Gas(1) };
     assert_eq!(error, (0, expected));
 }
 

@@ -53,7 +53,7 @@ impl Ledger {
             return 999;
         }
         let each = if burns { 1_000 } else { 11_000 };
-        let fee = u128::from((5_000 + each * moves.len() as u64) * tx.gas_price.0);
+        let fee = u128::from((15_000 + each * moves.len() as u64) * tx.gas_price.0);
         self.nonces.insert(source, nonce + 1);
         *self.balance(source, AssetId::NATIVE) -= fee;
         self.fees += fee;

@@ -44,8 +44,8 @@ pub(crate) struct Order {
 impl Order {
     pub(crate) fn new(data: TransactionType) -> Self {
         let gas_limit = match &data {
-            TransactionType::Transfers(transfers) => 10_000 + 12_000 * transfers.len() as u64,
-            TransactionType::Burn { .. } => 10_000,
+            TransactionType::Transfers(transfers) => 20_000 + 12_000 * transfers.len() as u64,
+            TransactionType::Burn { .. } => 20_000,
             TransactionType::InvokeContract { .. } => 400_000,
             TransactionType::DeployContract { code, .. }
             | TransactionType::UpgradeContract { code, .. } => {
