@@ -11,5 +11,6 @@ pub mod compare;
 pub mod engines;
 pub mod host;
 pub mod observation;
+pub mod reduce;
 pub mod report;
 pub mod sources;

@@ -9,6 +9,7 @@ use clap::Parser;
 use tos_differential::campaign::{Campaign, Finding};
 use tos_differential::compare::compare;
 use tos_differential::engines::{self, Engine, on_threads};
+use tos_differential::reduce::reduce;
 use tos_differential::report::Report;
 use tos_differential::sources::{Draw, Source, Subject};
 
@@ -17,6 +18,9 @@ use tos_differential::sources::{Draw, Source, Subject};
 struct Arguments {
     /// A module to compare on, instead of generated ones.
     file: Option<PathBuf>,
+    /// Make the module of the file smaller while engines differ on it.
+    #[arg(long, requires = "file")]
+    reduce: bool,
     /// Modules to generate.
     #[arg(long, default_value_t = 1_000)]
     modules: u64,
@@ -39,6 +43,7 @@ fn main() -> Result<ExitCode> {
         println!("engine: {}", engine.name());
     }
     match &arguments.file {
+        Some(file) if arguments.reduce => smaller(&engines, file, arguments.seed),
         Some(file) => replay(&engines, file, arguments.seed),
         None => generate(&engines, &arguments),
     }
@@ -72,11 +77,28 @@ fn generate(engines: &[Box<dyn Engine>], arguments: &Arguments) -> Result<ExitCo
     }
 }
 
-fn replay(engines: &[Box<dyn Engine>], file: &PathBuf, seed: u64) -> Result<ExitCode> {
+fn read(file: &PathBuf) -> Result<Vec<u8>> {
     let code = std::fs::read(file).with_context(|| file.display().to_string())?;
     // Text is welcome too: a failing module is easier to make smaller in that form.
-    let code = wat::parse_bytes(&code)?.into_owned();
-    let subject = Subject::new(Source::File, code).context("the gate refuses the module")?;
+    Ok(wat::parse_bytes(&code)?.into_owned())
+}
+
+fn smaller(engines: &[Box<dyn Engine>], file: &PathBuf, seed: u64) -> Result<ExitCode> {
+    let code = read(file)?;
+    let differs = |code: &[u8]| {
+        let subject = Subject::new(Source::File, code.to_vec());
+        subject.is_some_and(|subject| compare(engines, &subject, seed).is_err())
+    };
+    let reduced = on_threads(1, |_| differs(&code).then(|| reduce(&code, differs)));
+    let reduced = reduced.into_iter().next().flatten().context("no difference to begin with")?;
+    let to = file.with_extension("small.wasm");
+    std::fs::write(&to, &reduced).with_context(|| to.display().to_string())?;
+    println!("{} bytes of {} are left: {}", reduced.len(), code.len(), to.display());
+    Ok(ExitCode::SUCCESS)
+}
+
+fn replay(engines: &[Box<dyn Engine>], file: &PathBuf, seed: u64) -> Result<ExitCode> {
+    let subject = Subject::new(Source::File, read(file)?).context("the gate refuses the module")?;
     let outcomes = on_threads(1, |_| compare(engines, &subject, seed));
     let Some(outcome) = outcomes.into_iter().next() else { return Ok(ExitCode::FAILURE) };
     match outcome {

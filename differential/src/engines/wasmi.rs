@@ -63,7 +63,6 @@ impl Interpreter {
             .wasm_wide_arithmetic(false)
             .floats(false)
             .consume_fuel(false)
-            .allow_start_fn(false)
             .compilation_mode(CompilationMode::Eager)
             .set_max_recursion_depth(RECURSION_MAX)
             .set_max_stack_height(WASM_STACK_BYTES);

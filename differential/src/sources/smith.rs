@@ -90,11 +90,13 @@ fn config(rng: &mut Rng) -> Config {
         // Most random addresses are wild: without this nearly every run ends at its first access.
         disallow_traps: rng.percent(70),
         memory_offset_choices: MemoryOffsetChoices(96, 3, 1),
-        max_imports: 12,
         min_funcs: 4,
-        max_funcs: 10,
+        // Imports count as well.
+        max_funcs: HOST_FUNCTIONS.len() + 8,
         max_instructions: 400,
         max_nesting_depth: 12,
+        // Besides the one that is exported.
+        max_memories: 0,
         max_globals: 8,
         max_types: 40,
         allow_start_export: false,
