@@ -14,3 +14,4 @@ pub mod observation;
 pub mod reduce;
 pub mod report;
 pub mod sources;
+pub mod stack;

@@ -8,10 +8,12 @@ use anyhow::{Context, Result};
 use clap::Parser;
 use tos_differential::campaign::{Campaign, Finding};
 use tos_differential::compare::compare;
-use tos_differential::engines::{self, Engine, on_threads};
+use tos_differential::engines::{self, Compiler, Engine, on_threads};
 use tos_differential::reduce::reduce;
 use tos_differential::report::Report;
 use tos_differential::sources::{Draw, Source, Subject};
+use tos_differential::stack::depth::{self, Depth};
+use tos_differential::stack::measure;
 
 /// Compares WebAssembly engines on prepared modules.
 #[derive(Parser)]
@@ -27,6 +29,9 @@ struct Arguments {
     /// Seed of the first module; the others follow one by one.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Run so many modules into the limit of the stack instead, and measure the native stack.
+    #[arg(long)]
+    stack: Option<u64>,
     /// Threads.
     #[arg(long, default_value_t = default_threads())]
     threads: usize,
@@ -41,6 +46,9 @@ fn main() -> Result<ExitCode> {
     let engines = engines::all()?;
     for engine in &engines {
         println!("engine: {}", engine.name());
+    }
+    if let Some(modules) = arguments.stack {
+        return stack(&engines, modules, &arguments);
     }
     match &arguments.file {
         Some(file) if arguments.reduce => smaller(&engines, file, arguments.seed),
@@ -75,6 +83,26 @@ fn generate(engines: &[Box<dyn Engine>], arguments: &Arguments) -> Result<ExitCo
             Ok(ExitCode::FAILURE)
         }
     }
+}
+
+fn stack(engines: &[Box<dyn Engine>], modules: u64, arguments: &Arguments) -> Result<ExitCode> {
+    for depths in on_threads(1, |_| depth::check(engines)) {
+        for Depth { chain, stack, depth } in depths? {
+            println!("{chain:<40} {stack:>6} words: {depth:>5} calls on every engine");
+        }
+    }
+    let start = Instant::now();
+    let measured = measure::measure(engines, arguments.seed, modules, arguments.threads)?;
+    println!("\n{:.0} s: {measured}", start.elapsed().as_secs_f64());
+    for (_, worst) in &measured.worst {
+        for compiler in Compiler::ALL {
+            let least = on_threads(1, |_| measure::least_stack(compiler, worst.seed));
+            for bytes in least {
+                println!("seed {}: {} KiB suffice for {compiler}", worst.seed, bytes? / 1024);
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn read(file: &PathBuf) -> Result<Vec<u8>> {

@@ -1,6 +1,8 @@
 //! wasmtime with one of its compilers, set up like the runtime's own profile where results could
 //! depend on it.
 
+use std::fmt;
+
 use anyhow::{Context, Result, anyhow, bail};
 use tos_host_api::functions::{HOST_FUNCTIONS, HostFunctionSpec, ValueType};
 use tos_host_api::limits::{IMPORT_MODULE, MEMORY_EXPORT, MEMORY_PAGES_MAX, TABLE_ELEMENTS_MAX};
@@ -33,12 +35,15 @@ impl Compiler {
     /// All of them, the one of production first.
     pub const ALL: [Self; 3] = [Self::Optimising, Self::Plain, Self::Pulley];
 
-    fn name(self) -> &'static str {
-        match self {
+}
+
+impl fmt::Display for Compiler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
             Self::Optimising => "cranelift speed, backtracking",
             Self::Plain => "cranelift none, single pass",
             Self::Pulley => "pulley",
-        }
+        })
     }
 }
 
@@ -133,7 +138,7 @@ fn config(compiler: Compiler, stack_bytes: usize) -> Result<Config> {
 
 impl Engine for Wasmtime {
     fn name(&self) -> String {
-        self.compiler.name().to_owned()
+        self.compiler.to_string()
     }
 
     fn load(&self, prepared: &Prepared) -> Result<Box<dyn Program>> {

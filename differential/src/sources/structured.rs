@@ -19,7 +19,7 @@ pub(super) fn plain(rng: &mut Rng) -> Vec<u8> {
 /// A program; most of them call the host.
 pub(super) fn module(rng: &mut Rng) -> Option<Vec<u8>> {
     let code = plain(rng);
-    match rng.below(8) {
+    match rng.below(20) {
         0 => Some(code),
         calls => mutation::with_host_calls(&code, calls, rng),
     }
