@@ -135,7 +135,8 @@ impl Loaded {
 
     fn run(&self, engine: usize, call: Call<'_>) -> Result<Observation, Difference> {
         let (name, program) = &self.programs[engine];
-        let run = program.run(&call).map_err(|error| difference(call, &anyhow!("{name}: {error:#}")));
+        let run =
+            program.run(&call).map_err(|error| difference(call, &anyhow!("{name}: {error:#}")));
         Ok(run?.observation)
     }
 
@@ -158,12 +159,7 @@ fn difference(call: Call<'_>, what: &dyn fmt::Display) -> Difference {
 }
 
 /// What budgets mean: a program that completed completes with what it used, and not with less.
-fn expect(
-    call: Call<'_>,
-    gas: i64,
-    found: &Observation,
-    holds: bool,
-) -> Result<(), Difference> {
+fn expect(call: Call<'_>, gas: i64, found: &Observation, holds: bool) -> Result<(), Difference> {
     if holds {
         return Ok(());
     }

@@ -279,8 +279,7 @@ mod tests {
         let mut host = MockHost::new(3);
         let row = HostFunction::Source.spec();
         let gas = row.gas.base as i64 - 1;
-        let crossing =
-            Crossing { row, arguments: vec![0], gas, stack: 0, memory: &mut [0; 64] };
+        let crossing = Crossing { row, arguments: vec![0], gas, stack: 0, memory: &mut [0; 64] };
         assert_eq!(host.call(crossing), (0, None));
         assert_eq!(host.stopped, Some(Stop::OutOfGas));
     }

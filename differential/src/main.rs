@@ -78,7 +78,9 @@ fn generate(engines: &[Box<dyn Engine>], arguments: &Arguments) -> Result<ExitCo
             std::fs::write(&file, code).with_context(|| file.clone())?;
             println!("DIFFERENCE, seed {seed}: {difference}");
             println!("module: {file}");
-            println!("again:  cargo run --release -p tos-differential -- --seed {seed} --modules 1");
+            println!(
+                "again:  cargo run --release -p tos-differential -- --seed {seed} --modules 1"
+            );
             println!("or:     cargo run --release -p tos-differential -- {file} --seed {seed}");
             Ok(ExitCode::FAILURE)
         }

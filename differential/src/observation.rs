@@ -130,9 +130,11 @@ impl Observation {
             part("globals", &self.globals, &other.globals),
             part("return data", &self.returned, &other.returned),
             part("number of host calls", &self.calls.len(), &other.calls.len()),
-            self.calls.iter().zip(&other.calls).enumerate().find_map(|(index, (a, b))| {
-                part(&format!("host call {index}"), a, b)
-            }),
+            self.calls
+                .iter()
+                .zip(&other.calls)
+                .enumerate()
+                .find_map(|(index, (a, b))| part(&format!("host call {index}"), a, b)),
         ];
         let found: Vec<_> = found.into_iter().flatten().collect();
         // What is not listed above may not be forgotten silently.

@@ -113,7 +113,8 @@ pub fn on_threads<R: Send>(count: usize, work: impl Fn(usize) -> R + Sync) -> Ve
         };
         let threads: Vec<_> = (0..count).map(start).collect();
         let results = threads.into_iter().map(|thread| thread.join());
-        results.map(|result| result.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+        results
+            .map(|result| result.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
             .collect()
     })
 }

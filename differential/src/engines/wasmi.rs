@@ -83,7 +83,8 @@ impl Engine for Interpreter {
                 ValueType::I32 => ValType::I32,
                 ValueType::I64 => ValType::I64,
             };
-            let ty = FuncType::new(row.params.iter().map(|&(_, ty)| value(ty)), row.result.map(value));
+            let ty =
+                FuncType::new(row.params.iter().map(|&(_, ty)| value(ty)), row.result.map(value));
             linker.func_new(IMPORT_MODULE, row.name, ty, move |caller, arguments, results| {
                 cross(caller, row, arguments, results)
             })?;
@@ -99,7 +100,10 @@ impl Program for Loaded {
         let instance = self.linker.instantiate_and_start(&mut store, &self.module)?;
         let global = |name: &str| instance.get_global(&store, name).context("no counter");
         let (gas, stack) = (global(GAS_EXPORT)?, global(STACK_EXPORT)?);
-        let globals: Vec<_> = self.globals.iter().map(|&index| global(&global_export(index)))
+        let globals: Vec<_> = self
+            .globals
+            .iter()
+            .map(|&index| global(&global_export(index)))
             .collect::<Result<_>>()?;
         let memory = instance.get_memory(&store, MEMORY_EXPORT).context("no memory")?;
         gas.set(&mut store, Val::I64(call.gas))?;
@@ -159,7 +163,8 @@ fn cross(
         stack: words_left,
         memory: bytes,
     });
-    gas.set(&mut caller, Val::I64(gas_left)).map_err(|error| wasmi::Error::new(error.to_string()))?;
+    gas.set(&mut caller, Val::I64(gas_left))
+        .map_err(|error| wasmi::Error::new(error.to_string()))?;
     let Some(result) = result else {
         return Err(wasmi::Error::new("stopped by the host"));
     };

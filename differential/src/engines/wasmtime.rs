@@ -34,7 +34,6 @@ pub enum Compiler {
 impl Compiler {
     /// All of them, the one of production first.
     pub const ALL: [Self; 3] = [Self::Optimising, Self::Plain, Self::Pulley];
-
 }
 
 impl fmt::Display for Compiler {
@@ -91,9 +90,10 @@ impl Wasmtime {
             };
             let params = row.params.iter().map(|&(_, ty)| value(ty));
             let ty = FuncType::new(&engine, params, row.result.map(value));
-            let crossing = move |caller: Caller<'_, State>, arguments: &[Val], results: &mut [Val]| {
-                cross(caller, row, arguments, results)
-            };
+            let crossing =
+                move |caller: Caller<'_, State>, arguments: &[Val], results: &mut [Val]| {
+                    cross(caller, row, arguments, results)
+                };
             linker.func_new(IMPORT_MODULE, row.name, ty, crossing).map_err(failed)?;
         }
         Ok(Self { compiler, linker })
@@ -157,7 +157,10 @@ impl Program for Loaded {
         let instance = self.instance.instantiate(&mut store).map_err(failed)?;
         let mut global = |name: &str| instance.get_global(&mut store, name).context("no counter");
         let (gas, stack) = (global(GAS_EXPORT)?, global(STACK_EXPORT)?);
-        let globals: Vec<_> = self.globals.iter().map(|&index| global(&global_export(index)))
+        let globals: Vec<_> = self
+            .globals
+            .iter()
+            .map(|&index| global(&global_export(index)))
             .collect::<Result<_>>()?;
         let memory = instance.get_memory(&mut store, MEMORY_EXPORT).context("no memory")?;
         gas.set(&mut store, Val::I64(call.gas)).map_err(failed)?;

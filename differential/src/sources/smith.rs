@@ -21,8 +21,9 @@ const BYTES: [usize; 3] = [4 << 10, 16 << 10, 40 << 10];
 static IMPORTS: LazyLock<Vec<u8>> = LazyLock::new(|| {
     let (mut types, mut imports) = (TypeSection::new(), ImportSection::new());
     for (index, row) in (0..).zip(HOST_FUNCTIONS) {
-        types.ty().function(row.params.iter().map(|&(_, ty)| value_type(ty)),
-            row.result.map(value_type));
+        types
+            .ty()
+            .function(row.params.iter().map(|&(_, ty)| value_type(ty)), row.result.map(value_type));
         imports.import(IMPORT_MODULE, row.name, EntityType::Function(index));
     }
     let mut module = Module::new();

@@ -56,7 +56,10 @@ pub struct Measured {
 impl fmt::Display for Measured {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { modules, refused, worst } = self;
-        writeln!(f, "{modules} modules reach the logical limit on every engine, {refused} refused")?;
+        writeln!(
+            f,
+            "{modules} modules reach the logical limit on every engine, {refused} refused"
+        )?;
         for (engine, worst) in worst {
             let (ratio, Worst { seed, bytes, words }) = (worst.ratio(), worst);
             let all = ratio * STACK as usize / 1024;
@@ -151,22 +154,28 @@ fn measure_one(
     Ok((refused, used))
 }
 
-/// The least native stack, in steps of an eighth, with which a module still ends by the logical
-/// limit: everything included, and for interpreters too, which keep their stack elsewhere.
+/// The least native stack, to an eighth, with which a module still ends by the logical limit:
+/// everything included, and for interpreters too, which keep their stack elsewhere.
 ///
 /// # Errors
-/// An engine does not start.
+/// An engine does not start, or no module has this seed.
 pub fn least_stack(compiler: Compiler, seed: u64) -> Result<usize> {
     let (subject, _) = subject(seed);
     let subject = subject.context("no module has this seed")?;
     let call = Call { entry: "run", gas: GAS, stack: STACK, seed: PATIENT };
+    let suffices = |bytes| -> Result<bool> {
+        let program = Wasmtime::new(compiler, bytes)?.load(&subject.prepared)?;
+        Ok(program.run(&call).is_ok())
+    };
     let mut enough = WASM_STACK_BYTES;
-    loop {
-        let less = enough / 8 * 7;
-        let program = Wasmtime::new(compiler, less)?.load(&subject.prepared)?;
-        match program.run(&call) {
-            Ok(_) => enough = less,
-            Err(_) => return Ok(enough),
+    ensure!(suffices(enough)?, "the native stack ends before the logical one");
+    while suffices(enough / 2)? {
+        enough /= 2;
+    }
+    for step in [enough / 4, enough / 8] {
+        if suffices(enough - step)? {
+            enough -= step;
         }
     }
+    Ok(enough)
 }

@@ -151,3 +151,16 @@ fn set_memory(config: &mut Config) {
         .guard_before_linear_memory(true)
         .memory_init_cow(true);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn guests_run_as_machine_code_whatever_features_other_crates_switch_on() {
+        // The tests of the workspace are built with wasmtime's interpreter, because one crate there
+        // compares engines. It may not become the engine.
+        let engine = engine().expect("the engine starts");
+        assert!(!engine.is_pulley());
+    }
+}

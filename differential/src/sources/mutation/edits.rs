@@ -226,9 +226,7 @@ impl Rewriter<'_> {
             let is_length = name.ends_with("len") || name.ends_with("cap");
             match ty {
                 ValueType::I64 => sink.i64_const(self.rng.next_u64() as i64),
-                ValueType::I32 if self.rng.percent(3) => {
-                    sink.i32_const(self.rng.next_u64() as i32)
-                }
+                ValueType::I32 if self.rng.percent(3) => sink.i32_const(self.rng.next_u64() as i32),
                 ValueType::I32 if name.ends_with("count") => {
                     sink.i32_const(self.rng.below(6) as i32)
                 }
