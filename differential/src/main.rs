@@ -13,7 +13,7 @@ use tos_differential::reduce::reduce;
 use tos_differential::report::Report;
 use tos_differential::sources::{Draw, Source, Subject};
 use tos_differential::stack::depth::{self, Depth};
-use tos_differential::stack::measure;
+use tos_differential::stack::measure::{self, LARGE, Modules};
 
 /// Compares WebAssembly engines on prepared modules.
 #[derive(Parser)]
@@ -87,18 +87,20 @@ fn generate(engines: &[Box<dyn Engine>], arguments: &Arguments) -> Result<ExitCo
     }
 }
 
-fn stack(engines: &[Box<dyn Engine>], modules: u64, arguments: &Arguments) -> Result<ExitCode> {
+fn stack(engines: &[Box<dyn Engine>], count: u64, arguments: &Arguments) -> Result<ExitCode> {
     for depths in on_threads(1, |_| depth::check(engines)) {
         for Depth { chain, stack, depth } in depths? {
             println!("{chain:<40} {stack:>6} words: {depth:>5} calls on every engine");
         }
     }
+    let &Arguments { seed, threads, .. } = arguments;
+    let modules = Modules { seed, count, size: LARGE, threads };
     let start = Instant::now();
-    let measured = measure::measure(engines, arguments.seed, modules, arguments.threads)?;
+    let measured = measure::measure(engines, modules)?;
     println!("\n{:.0} s: {measured}", start.elapsed().as_secs_f64());
     for (_, worst) in &measured.worst {
         for compiler in Compiler::ALL {
-            let least = on_threads(1, |_| measure::least_stack(compiler, worst.seed));
+            let least = on_threads(1, |_| measure::least_stack(compiler, worst.seed, LARGE));
             for bytes in least {
                 println!("seed {}: {} KiB suffice for {compiler}", worst.seed, bytes? / 1024);
             }

@@ -72,7 +72,9 @@ struct Shape {
 
 /// A module whose entry `run` recurses without end through one to three functions, and whose entry
 /// `leaf` calls a function that calls nothing. Not every one passes the gate: some are too large.
-pub(super) fn module(rng: &mut Rng) -> Vec<u8> {
+///
+/// A piece has at most `1 << size` parts.
+pub(super) fn module(rng: &mut Rng, size: u32) -> Vec<u8> {
     let count = 1 + rng.below(3) as u32;
     let params: Vec<u32> = (0..=count).map(|_| rng.below(33) as u32).collect();
     let mut shapes: Vec<Shape> = (0..count)
@@ -80,18 +82,23 @@ pub(super) fn module(rng: &mut Rng) -> Vec<u8> {
             let next = (index + 1) % count;
             let params = (params[index as usize], params[next as usize]);
             let indirect = rng.percent(50);
-            shape(rng, params, Some((FIRST + next, indirect)))
+            shape(rng, size, params, Some((FIRST + next, indirect)))
         })
         .collect();
-    shapes.push(shape(rng, (params[count as usize], 0), None));
+    shapes.push(shape(rng, size, (params[count as usize], 0), None));
     assemble(&shapes)
 }
 
-fn shape(rng: &mut Rng, (params, next_params): (u32, u32), next: Option<(u32, bool)>) -> Shape {
+fn shape(
+    rng: &mut Rng,
+    size: u32,
+    (params, next_params): (u32, u32),
+    next: Option<(u32, bool)>,
+) -> Shape {
     let locals = if rng.percent(50) { rng.below(257) } else { rng.below(9) } as u32;
     let pieces = (0..1 + rng.below(3)).map(|_| {
         // Small ones as often as large ones: sizes that differ by a factor are equally likely.
-        let most = 1 << (2 + rng.below(9));
+        let most = 1 << (2 + rng.below(size as usize - 1));
         (PIECES[rng.below(PIECES.len())], 1 + rng.below(most) as u32)
     });
     Shape { params, locals: locals.max(1), pieces: pieces.collect(), next, next_params }

@@ -42,6 +42,25 @@ impl Worst {
     }
 }
 
+/// Which modules.
+#[derive(Debug, Clone, Copy)]
+pub struct Modules {
+    /// Seed of the first; the others follow one by one.
+    pub seed: u64,
+    /// How many seeds.
+    pub count: u64,
+    /// Logarithm of the largest size of what functions are made of: [`LARGE`] comes up against the
+    /// limits of `prepare`, [`SMALL`] compiles in milliseconds.
+    pub size: u32,
+    /// Threads that run them.
+    pub threads: usize,
+}
+
+/// Size of functions that come up against the limits.
+pub const LARGE: u32 = 10;
+/// Size of functions that compile quickly.
+pub const SMALL: u32 = 5;
+
 /// What a measurement found.
 #[derive(Debug, Clone, Default)]
 pub struct Measured {
@@ -75,9 +94,9 @@ impl fmt::Display for Measured {
 
 /// The module of a seed, and how many the gate refused before.
 #[must_use]
-pub fn subject(seed: u64) -> (Option<Subject>, u64) {
+pub fn subject(seed: u64, size: u32) -> (Option<Subject>, u64) {
     for attempt in 0..ATTEMPTS_MAX {
-        let code = frames::module(&mut Rng::part(seed, attempt));
+        let code = frames::module(&mut Rng::part(seed, attempt), size);
         if let Some(subject) = Subject::new(Source::File, code) {
             return (Some(subject), attempt);
         }
@@ -89,12 +108,7 @@ pub fn subject(seed: u64) -> (Option<Subject>, u64) {
 ///
 /// # Errors
 /// A module that ends in anything but the logical limit on some engine, or differently on two.
-pub fn measure(
-    engines: &[Box<dyn Engine>],
-    seed: u64,
-    modules: u64,
-    threads: usize,
-) -> Result<Measured> {
+pub fn measure(engines: &[Box<dyn Engine>], modules: Modules) -> Result<Measured> {
     let leaf_engines: Vec<_> = Compiler::ALL
         .into_iter()
         .map(|compiler| Wasmtime::new(compiler, LEAF_STACK_BYTES))
@@ -102,14 +116,14 @@ pub fn measure(
     let next = AtomicU64::new(0);
     let names = engines.iter().map(|engine| (engine.name(), Worst::default())).collect();
     let total = Mutex::new(Measured { worst: names, ..Measured::default() });
-    let outcomes = on_threads(threads, |_| -> Result<()> {
+    let outcomes = on_threads(modules.threads, |_| -> Result<()> {
         loop {
             let index = next.fetch_add(1, Ordering::Relaxed);
-            if index >= modules {
+            if index >= modules.count {
                 return Ok(());
             }
-            let seed = seed + index;
-            let one = measure_one(engines, &leaf_engines, seed);
+            let seed = modules.seed + index;
+            let one = measure_one(engines, &leaf_engines, seed, modules.size);
             let (refused, used) = one.with_context(|| format!("stack module of seed {seed}"))?;
             let mut total = total.lock().unwrap_or_else(|error| error.into_inner());
             total.modules += u64::from(!used.is_empty());
@@ -131,8 +145,11 @@ fn measure_one(
     engines: &[Box<dyn Engine>],
     leaf_engines: &[Wasmtime],
     seed: u64,
+    size: u32,
 ) -> Result<(u64, Vec<Worst>)> {
-    let (Some(subject), refused) = subject(seed) else { return Ok((ATTEMPTS_MAX, Vec::new())) };
+    let (Some(subject), refused) = subject(seed, size) else {
+        return Ok((ATTEMPTS_MAX, Vec::new()));
+    };
     let call = Call { entry: "run", gas: GAS, stack: STACK, seed: PATIENT };
     let (mut used, mut first) = (Vec::new(), None);
     for engine in engines {
@@ -146,7 +163,8 @@ fn measure_one(
             anyhow::bail!("{}: {what}", engine.name());
         }
     }
-    for engine in leaf_engines {
+    // A small function cannot come near a megabyte.
+    for engine in leaf_engines.iter().filter(|_| size >= LARGE) {
         let leaf = Call { entry: "leaf", ..call };
         let run = engine.load(&subject.prepared)?.run(&leaf);
         run.with_context(|| format!("{}, function without calls", engine.name()))?;
@@ -159,8 +177,8 @@ fn measure_one(
 ///
 /// # Errors
 /// An engine does not start, or no module has this seed.
-pub fn least_stack(compiler: Compiler, seed: u64) -> Result<usize> {
-    let (subject, _) = subject(seed);
+pub fn least_stack(compiler: Compiler, seed: u64, size: u32) -> Result<usize> {
+    let (subject, _) = subject(seed, size);
     let subject = subject.context("no module has this seed")?;
     let call = Call { entry: "run", gas: GAS, stack: STACK, seed: PATIENT };
     let suffices = |bytes| -> Result<bool> {

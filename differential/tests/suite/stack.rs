@@ -2,12 +2,11 @@
 
 use tos_differential::compare::STACK;
 use tos_differential::engines::{self, WASM_STACK_BYTES, on_threads};
-use tos_differential::stack::{depth, measure};
+use tos_differential::stack::depth;
+use tos_differential::stack::measure::{self, LARGE, Modules, SMALL};
 
 /// What `runtime/src/sandbox/profile.rs` takes for granted about one word of logical stack.
 const BYTES_PER_WORD_MAX: usize = 264;
-/// Fits into the time of a test run; the command line runs thousands.
-const MODULES: u64 = 160;
 
 #[test]
 fn recursion_ends_at_the_same_depth_on_every_engine() {
@@ -20,18 +19,28 @@ fn recursion_ends_at_the_same_depth_on_every_engine() {
     }
 }
 
-#[test]
-fn functions_that_maximise_frames_end_by_the_logical_limit() {
+#[track_caller]
+fn check(count: u64, size: u32, least_ratio: usize) {
     let engines = engines::all().expect("engines start");
-    let measured = measure::measure(&engines, 1, MODULES, 2);
+    let measured = measure::measure(&engines, Modules { seed: 1, count, size, threads: 2 });
     let measured = measured.unwrap_or_else(|error| panic!("{error:#}"));
     println!("{measured}");
-    assert_eq!(measured.modules, MODULES);
+    assert_eq!(measured.modules, count);
     assert_eq!(measured.worst.len(), 2, "two compilers run guests on the native stack");
     for (engine, worst) in &measured.worst {
         assert!(worst.ratio() <= BYTES_PER_WORD_MAX, "{engine}: {worst:?}");
         // Generated functions that need next to nothing would prove next to nothing.
-        assert!(worst.ratio() >= 12, "{engine}: {worst:?}");
+        assert!(worst.ratio() >= least_ratio, "{engine}: {worst:?}");
     }
     const { assert!(STACK as usize * BYTES_PER_WORD_MAX + (1 << 20) <= WASM_STACK_BYTES) };
+}
+
+#[test]
+fn many_functions_that_maximise_frames_end_by_the_logical_limit() {
+    check(1_000, SMALL, 12);
+}
+
+#[test]
+fn functions_at_the_limits_of_preparation_end_by_the_logical_limit() {
+    check(40, LARGE, 16);
 }
