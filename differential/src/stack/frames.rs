@@ -36,9 +36,18 @@ enum Piece {
     Bulk,
     /// Locals that change in a loop around the call.
     Loops,
+    /// Growth whose operand is the result of the one before: one operator each, and metering adds a
+    /// charge with a branch to it.
+    Growth,
+    /// Loops around next to nothing: the gas counter is joined at each head.
+    Heads,
+    /// Branches with next to nothing between them: the gas counter is charged behind each.
+    Exits,
+    /// Arms of next to nothing: the gas counter is charged in each and joined behind.
+    Arms,
 }
 
-const PIECES: [Piece; 11] = [
+const PIECES: [Piece; 15] = [
     Piece::Operands,
     Piece::Locals,
     Piece::Expressions,
@@ -50,6 +59,10 @@ const PIECES: [Piece; 11] = [
     Piece::Memory,
     Piece::Bulk,
     Piece::Loops,
+    Piece::Growth,
+    Piece::Heads,
+    Piece::Exits,
+    Piece::Arms,
 ];
 
 // Imported functions, types and defined functions in this order.
@@ -336,12 +349,33 @@ impl Writer {
                 sink.i64_store(Self::at(index)).local_get(to).i32_wrap_i64().i32_const(0xfff);
                 sink.i32_and().i64_load(Self::at(index)).local_set(to);
             }),
+            Piece::Growth | Piece::Heads | Piece::Exits | Piece::Arms => self.charges(piece, size),
             Piece::Bulk => self.each(size.div_ceil(4), |writer, index| {
                 let mut sink = writer.code.instructions();
                 sink.i32_const(64).i32_const(index as i32).i32_const(9).memory_copy(0, 0);
                 sink.i32_const(8).i32_const(3).i32_const(7).memory_fill(0);
             }),
         }
+    }
+
+    /// What makes a simple allocator keep the gas counter in many places at once. One part of it is
+    /// so small that there are several.
+    fn charges(&mut self, piece: Piece, size: u32) {
+        const PARTS: u32 = 8;
+        let slot = self.slot(size);
+        // Does not run: that the code is there is enough for the frame.
+        self.code.instructions().local_get(slot).i64_const(1 << 50).i64_gt_u();
+        self.code.instructions().if_(BlockType::Empty).i32_const(1);
+        self.each(size * PARTS, |writer, _| {
+            let mut sink = writer.code.instructions();
+            match piece {
+                Piece::Growth => sink.memory_grow(0),
+                Piece::Heads => sink.loop_(BlockType::Empty).nop().end(),
+                Piece::Exits => sink.i32_const(0).br_if(0),
+                _ => sink.i32_const(0).if_(BlockType::Empty).nop().end(),
+            };
+        });
+        self.code.instructions().drop().end();
     }
 
     /// Blocks inside each other, a `br_table` to all of them, and locals assigned behind each.
