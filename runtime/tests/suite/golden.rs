@@ -14,12 +14,12 @@ use crate::support::{
 
 /// State digests after genesis and after each block.
 const RECORDED: [&str; 6] = [
-    "c42996afc4f3497249e2fe4d2e72855e61e22a14c9e91ac9b523c2c55bde9ae4",
-    "fadd4754fa0dfa4f70e7d77dc5564b9cc457d8a7d854070b3c3c9950f858b052",
-    "0dd4c9896cd7b417236f217d3d445a049e4c5957d0791a7486ae8426a78af4c8",
-    "7d039d8b5d844d24234fbadf3580c196cba04140eb3fe54270c20d6ea7dc03fb",
-    "c5b50d5eab234e2af0357fb2d24ffbbe2f9a568f2afee8a69b6e6a944f2eaa17",
-    "6d76bdb0afaaf8c87eb575489c1be30599ceeef444c3490ca5df4a63b81494fc",
+    "49ae01904f63684ad44dd014336439721051b60c8d04b08dcd178cad56fc909e",
+    "2335ffc1b276e4a5419c2db0b35ceac4ab71eb86ae6cc17b7722e0a86cdd73a6",
+    "8ce985ca35180506286d958dcdaf082fd20138bfbae856bc3ae11616f14d4581",
+    "7d8da761a84e998b70d7e54c2dca8d8e722ebf6c99570d5ab25aa2e752e17394",
+    "7ce074a78ad405681c8e79ff892440a50d9cb2d14edfb033b24beeb6ac4e0394",
+    "683db1f49ee25590fdf8d4a3f5f81b751d3ce29b0e1494ff1111bb654ba57ffa",
 ];
 
 /// Status codes of each block's transactions.
