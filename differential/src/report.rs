@@ -110,6 +110,8 @@ impl fmt::Display for Report {
         let mut columns: Vec<(String, Row)> =
             self.0.iter().map(|(source, row)| (source.to_string(), row.clone())).collect();
         columns.push(("all".to_owned(), self.total()));
+        let names: Vec<_> = columns.iter().map(|(name, _)| format!("{name:>15}")).collect();
+        writeln!(f, "{:<34}{}", "", names.concat())?;
         let mut line = |name: &str, value: &dyn Fn(&Row) -> u64| {
             write!(f, "{name:<34}")?;
             for (_, row) in &columns {
@@ -133,7 +135,6 @@ impl fmt::Display for Report {
         }
         line("host calls", &|row| row.tally.host_calls)?;
         line("gas used", &|row| row.tally.gas)?;
-        let names: Vec<_> = columns.iter().map(|(name, _)| format!("{name:>15}")).collect();
-        writeln!(f, "{:<34}{}", "", names.concat())
+        Ok(())
     }
 }
