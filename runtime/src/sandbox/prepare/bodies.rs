@@ -48,6 +48,8 @@ pub(super) struct BodyFacts {
     pub(super) operators: u64,
     /// Values of local variables carried over its branches, at most.
     pub(super) merged_values: u64,
+    /// Operators among them that are charged by their operand.
+    pub(super) charged_operands: u64,
     /// Whether it contains a call of any kind, reachable or not.
     pub(super) calls: bool,
 }
@@ -105,6 +107,7 @@ impl<'t> BodyCheck<'t> {
             frame_words: slots,
             operators: 0,
             merged_values: 0,
+            charged_operands: 0,
             calls: false,
         };
         Self {
@@ -235,6 +238,12 @@ impl<'t> BodyCheck<'t> {
             }
             Operator::Call { .. } | Operator::CallIndirect { .. } => {
                 self.facts.calls = true;
+                Ok(())
+            }
+            Operator::MemoryGrow { .. }
+            | Operator::MemoryCopy { .. }
+            | Operator::MemoryFill { .. } => {
+                self.facts.charged_operands += 1;
                 Ok(())
             }
             _ => Ok(()),

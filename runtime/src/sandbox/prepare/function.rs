@@ -51,7 +51,9 @@ pub(super) struct Counters {
 /// [`FRAME_WORDS_MAX`]: limits::FRAME_WORDS_MAX
 /// [`OPERATORS_MAX`]: limits::OPERATORS_MAX
 fn stack_words(facts: &BodyFacts) -> Option<i32> {
-    let hidden = facts.operators + facts.merged_values;
+    let hidden = facts.operators
+        + facts.merged_values
+        + facts.charged_operands * limits::CHARGED_OPERAND_VALUES;
     let words =
         facts.frame_words + limits::FRAME_WORDS_MIN + hidden / limits::HIDDEN_VALUES_PER_FRAME_WORD;
     facts.calls.then_some(i32::try_from(words).unwrap_or(i32::MAX))

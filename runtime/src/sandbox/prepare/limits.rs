@@ -54,9 +54,13 @@ limits! {
     /// frame does not bound the native one: an optimiser may keep the result of any operator until
     /// later, and a simple allocator gives every merged value a place of its own.
     HIDDEN_VALUES_PER_FRAME_WORD = 32;
+    /// Values an operator counts for in addition if metering charges it by its operand: the charge
+    /// ends in a branch, behind which the gas counter and the operand live on. A chain of
+    /// `memory.grow`, each on the result of the one before, is one operator per charge.
+    CHARGED_OPERAND_VALUES = 2;
     /// Words of stack of a call chain, nested contracts included; an empty recursion gets 2,048
-    /// calls deep. Native frames measured with functions made to maximise them: at most 17 bytes
-    /// per word from the optimising compiler and allocator, 110 from the plain ones.
+    /// calls deep. Native frames measured with functions made to maximise them: at most 21 bytes
+    /// per word from the optimising compiler and allocator, 169 from the plain ones.
     STACK_WORDS_MAX = 16_384;
     /// Words that a call from contract to contract takes besides the frames of both guests: those of
     /// the host function, of instantiation and of the entry into compiled code. Measured: 16.5 KB in
