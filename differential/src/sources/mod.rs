@@ -9,6 +9,32 @@ use std::fmt;
 use tos_benches::Rng;
 use tos_runtime::prepare::{OperatorCosts, PrepareError, Prepared, prepare};
 
+/// Prices that modules are metered with here: whole numbers as small as their order allows, so that
+/// budgets are exhausted in the middle of things, and not those of the protocol, so that moving a
+/// price moves no expectation.
+pub const COSTS: OperatorCosts = OperatorCosts {
+    entry: 5,
+    local: 1,
+    loop_head: 1,
+    simple: 1,
+    arithmetic: 1,
+    count_bits: 3,
+    multiply: 2,
+    divide: 8,
+    load: 2,
+    store: 2,
+    global: 2,
+    branch: 1,
+    branch_table: 4,
+    call: 3,
+    call_indirect: 8,
+    memory_size: 2,
+    memory_grow: 300,
+    memory_grow_page: 8_000,
+    memory_bulk: 20,
+    memory_bulk_word: 1,
+};
+
 /// Attempts per seed until the gate accepts a module.
 const ATTEMPTS_MAX: u32 = 16;
 
@@ -59,7 +85,7 @@ impl Subject {
     /// What preparation wrote is invalid, which is a bug of its own.
     #[must_use]
     pub fn new(source: Source, code: Vec<u8>) -> Option<Self> {
-        match prepare(&code, &OperatorCosts::default()) {
+        match prepare(&code, &COSTS) {
             Ok(prepared) => Some(Self { source, code, prepared }),
             Err(PrepareError::Rejected(_)) => None,
             Err(error @ PrepareError::Broken(_)) => panic!("{source}: {error}"),

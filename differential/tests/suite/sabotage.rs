@@ -5,7 +5,7 @@ use tos_differential::compare::{Difference, compare};
 use tos_differential::engines::{Call, Compiler, Engine, Interpreter, Program, Run};
 use tos_differential::engines::{WASM_STACK_BYTES, Wasmtime, on_threads};
 use tos_differential::reduce::reduce;
-use tos_differential::sources::{Source, Subject};
+use tos_differential::sources::{COSTS, Source, Subject};
 use tos_runtime::prepare::{OperatorCosts, Prepared, prepare};
 
 /// An engine that is given another module than it is asked to load.
@@ -120,7 +120,7 @@ fn a_module_that_does_something_else_is_caught_by_what_differs() {
 #[test]
 fn a_module_metered_with_other_prices_is_caught() {
     let subject = subject(code("", "(drop (i64.mul (i64.const 2) (i64.const 3)))"));
-    let costs = OperatorCosts { multiply: 3, ..OperatorCosts::default() };
+    let costs = OperatorCosts { multiply: 3, ..COSTS };
     let dearer = prepare(&subject.code, &costs).expect("accepted");
     caught(against(Swapped(honest(), dearer), &subject), "gas left: 199990 against 199989");
 }
