@@ -30,8 +30,8 @@ pub(crate) const CHAIN: ChainId = ChainId(1);
 pub(crate) const GOLD: AssetId = AssetId([2; 32]);
 pub(crate) const SILVER: AssetId = AssetId([3; 32]);
 
-pub(crate) const COUNTER: &str = include_str!("../../../../contracts/counter/counter.wat");
-pub(crate) const TOKEN: &str = include_str!("../../../../contracts/token/token.wat");
+pub(crate) const COUNTER: &str = include_str!("../../../../contracts/wat/counter.wat");
+pub(crate) const TOKEN: &str = include_str!("../../../../contracts/wat/token.wat");
 
 /// A guest of `tests/wat`.
 macro_rules! guest {

@@ -1,0 +1,63 @@
+//! Events: facts for those who watch.
+
+use tos_host_api::{Address, AssetId, ContractId, Hash, PublicKey};
+
+use crate::data::Data;
+use crate::describe;
+
+/// An event: a struct with the attribute [`event`](crate::event). Not implemented by hand.
+///
+/// Its first topic is its name, padded with zeros to 32 bytes; the fields marked `#[topic]` are the
+/// further ones, three at most. Its data is the encoding of all fields, so it can be read without the
+/// topics, which are for finding it.
+pub trait Event: Data {
+    /// What it looks like to tools.
+    const DESCRIPTION: describe::Event;
+
+    /// The name and the marked fields.
+    fn topics(&self) -> impl AsRef<[[u8; 32]]>;
+}
+
+/// A field by which events can be found.
+///
+/// An identity is its own topic, an address that of its identity (without the tag: the data tells a
+/// user from a contract), a number its 16 little-endian bytes followed by zeros.
+pub trait Topic {
+    /// The topic.
+    fn topic(&self) -> [u8; 32];
+}
+
+macro_rules! identities {
+    ($($ty:ident),*) => {$(
+        impl Topic for $ty {
+            fn topic(&self) -> [u8; 32] {
+                self.0
+            }
+        }
+    )*};
+}
+
+identities!(PublicKey, ContractId, AssetId, Hash);
+
+impl Topic for Address {
+    fn topic(&self) -> [u8; 32] {
+        match self {
+            Self::Key(key) => key.0,
+            Self::Contract(contract) => contract.0,
+        }
+    }
+}
+
+macro_rules! numbers {
+    ($($ty:ident),*) => {$(
+        impl Topic for $ty {
+            fn topic(&self) -> [u8; 32] {
+                let mut topic = [0; 32];
+                topic[..16].copy_from_slice(&u128::from(*self).to_le_bytes());
+                topic
+            }
+        }
+    )*};
+}
+
+numbers!(bool, u8, u16, u32, u64, u128);

@@ -1,0 +1,111 @@
+//! What a module needs to run without a standard library: an allocator and a panic handler. On
+//! other machines than a contract's there is neither.
+#![allow(unsafe_code, reason = "an allocator is unsafe to write")]
+
+use core::alloc::{GlobalAlloc, Layout};
+use core::cell::Cell;
+use core::fmt::{self, Write};
+use core::panic::PanicInfo;
+
+use crate::{error, sys};
+
+/// Hands out memory from the end of the module's data upwards. What is freed is used again only if
+/// it was handed out last, which is what temporaries are; everything else goes with the instance at
+/// the end of the call.
+struct Bump {
+    /// First free address; 0 before the first use.
+    top: Cell<usize>,
+    /// End of the memory there is.
+    end: Cell<usize>,
+}
+
+// SAFETY: a contract has one thread.
+unsafe impl Sync for Bump {}
+
+#[global_allocator]
+static ALLOCATOR: Bump = Bump { top: Cell::new(0), end: Cell::new(0) };
+
+const PAGE: usize = 64 * 1024;
+
+unsafe extern "C" {
+    /// Set by the linker: where the heap may begin.
+    static __heap_base: u8;
+}
+
+impl Bump {
+    /// Makes `top` the first free address; false when memory cannot grow that far.
+    fn move_to(&self, top: usize) -> bool {
+        if top > self.end.get() {
+            let pages = (top - self.end.get()).div_ceil(PAGE);
+            if core::arch::wasm32::memory_grow(0, pages) == usize::MAX {
+                return false;
+            }
+            self.end.set(self.end.get() + pages * PAGE);
+        }
+        self.top.set(top);
+        true
+    }
+}
+
+// SAFETY: areas handed out do not overlap, because `top` only moves back over the last one, when that
+// is freed; `end` is what memory has.
+unsafe impl GlobalAlloc for Bump {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        if self.top.get() == 0 {
+            self.top.set((&raw const __heap_base) as usize);
+            self.end.set(core::arch::wasm32::memory_size(0) * PAGE);
+        }
+        let mask = layout.align() - 1;
+        // Memory ends at 2^22 and a layout below 2^31: nothing overflows.
+        let start = (self.top.get() + mask) & !mask;
+        if self.move_to(start + layout.size()) { start as *mut u8 } else { core::ptr::null_mut() }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        if pointer as usize + layout.size() == self.top.get() {
+            self.top.set(pointer as usize);
+        }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        let start = pointer as usize;
+        if start + layout.size() == self.top.get() {
+            return if self.move_to(start + size) { pointer } else { core::ptr::null_mut() };
+        }
+        // SAFETY: the layout was valid for the old size and is for the new one, which the caller
+        // vouches for; the areas do not overlap.
+        unsafe {
+            let moved = self.alloc(Layout::from_size_align_unchecked(size, layout.align()));
+            if !moved.is_null() {
+                moved.copy_from_nonoverlapping(pointer, layout.size().min(size));
+            }
+            moved
+        }
+    }
+}
+
+/// Room for a panic's message; the host takes 1024 bytes.
+const MESSAGE_LEN: usize = 256;
+
+/// A message that is cut when it is full. Does not allocate: memory may be what has run out.
+struct Message {
+    bytes: [u8; MESSAGE_LEN],
+    len: usize,
+}
+
+impl Write for Message {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let room = self.bytes.iter_mut().skip(self.len);
+        self.len += room.zip(text.bytes()).map(|(place, byte)| *place = byte).count();
+        Ok(())
+    }
+}
+
+#[panic_handler]
+fn panic(info: &PanicInfo<'_>) -> ! {
+    let mut message = Message { bytes: [0; MESSAGE_LEN], len: 0 };
+    let _ = write!(message, "{}", info.message());
+    let text = message.bytes.get(..message.len).unwrap_or_default();
+    let (file, line) = info.location().map_or(("", 0), |place| (place.file(), place.line()));
+    sys::abort(error::codes::PANIC, text, file, line)
+}
