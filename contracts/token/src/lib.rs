@@ -138,14 +138,6 @@ impl Token {
         Ok(())
     }
 
-    /// Makes somebody else the authority. For the authority.
-    #[access(contract: write)]
-    pub fn set_authority(&mut self, authority: Address) -> Result<(), TokenError> {
-        self.check_authority()?;
-        self.authority.set(&authority);
-        Ok(())
-    }
-
     /// How many tokens somebody has.
     pub fn balance_of(&self, holder: Address) -> u128 {
         self.balances.of(holder).get()

@@ -73,7 +73,7 @@ fn method(method: &Method<'_>) -> TokenStream {
             ::tos_sdk::CallError<<#output as ::tos_sdk::entry::Return>::Error>,
         > {
             #[allow(unused_mut)]
-            let mut input = ::tos_sdk::EncodedVec::<u8>::new();
+            let mut input = ::tos_sdk::Buffer::new();
             #(::tos_sdk::Data::encode(#names, &mut input);)*
             self.0.call_encoded::<#output>(#entry, &input)
         }

@@ -38,6 +38,8 @@ pub(crate) fn expand(item: ItemStruct) -> Result<TokenStream> {
                 state: &[#(#described),*],
             };
 
+            // Every entry does this: once in the module is enough.
+            #[inline(never)]
             fn open() -> Self {
                 Self { #(#opened),* }
             }

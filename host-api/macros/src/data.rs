@@ -27,18 +27,16 @@ pub(crate) fn expand_struct(ident: &Ident, fields: &Fields) -> TokenStream {
             const TYPE: ::tos_sdk::describe::Type =
                 ::tos_sdk::describe::Type::Struct(#name, #described);
 
-            fn encode(&self, out: &mut ::tos_sdk::EncodedVec<u8>) {
+            fn encode(&self, out: &mut ::tos_sdk::Buffer) {
                 let Self #shape = self;
                 #(::tos_sdk::Data::encode(#bindings, out);)*
                 let _ = out;
             }
 
-            fn decode(
-                input: &mut ::tos_sdk::Input<'_>,
-            ) -> ::core::result::Result<Self, ::tos_sdk::Malformed> {
+            fn decode(input: &mut ::tos_sdk::Input<'_>) -> Self {
                 let _ = &input;
-                #(let #bindings = ::tos_sdk::Data::decode(input)?;)*
-                ::core::result::Result::Ok(Self #shape)
+                #(let #bindings = ::tos_sdk::Data::decode(input);)*
+                Self #shape
             }
         }
     }
@@ -51,6 +49,7 @@ fn expand_enum(ident: &Ident, data: &DataEnum) -> Result<TokenStream> {
     let name = plain(ident);
     let invalid = format!("none of the variants of {name}");
     let (mut described, mut encoded, mut decoded) = (Vec::new(), Vec::new(), Vec::new());
+    let mut fallback = None;
     for (position, variant) in data.variants.iter().enumerate() {
         if let Some((_, discriminant)) = &variant.discriminant {
             return fail(discriminant, "the encoding counts variants from 0, in their order");
@@ -67,34 +66,36 @@ fn expand_enum(ident: &Ident, data: &DataEnum) -> Result<TokenStream> {
         });
         encoded.push(quote! {
             Self::#ident #shape => {
-                out.push(#tag);
+                out.push(&[#tag]);
                 #(::tos_sdk::Data::encode(#bindings, out);)*
             }
         });
-        decoded.push(quote! {
-            #tag => {
-                #(let #bindings = ::tos_sdk::Data::decode(input)?;)*
-                ::core::result::Result::Ok(Self::#ident #shape)
-            }
-        });
+        let decode = quote! {
+            #(let #bindings = ::tos_sdk::Data::decode(input);)*
+            Self::#ident #shape
+        };
+        decoded.push(quote! { #tag => { #decode } });
+        // Anything will do where the input is malformed; the first variant is as good as another.
+        fallback.get_or_insert(decode);
     }
     Ok(quote! {
         impl ::tos_sdk::Data for #ident {
             const TYPE: ::tos_sdk::describe::Type =
                 ::tos_sdk::describe::Type::Enum(#name, &[#(#described),*]);
 
-            fn encode(&self, out: &mut ::tos_sdk::EncodedVec<u8>) {
+            fn encode(&self, out: &mut ::tos_sdk::Buffer) {
                 match self {
                     #(#encoded)*
                 }
             }
 
-            fn decode(
-                input: &mut ::tos_sdk::Input<'_>,
-            ) -> ::core::result::Result<Self, ::tos_sdk::Malformed> {
-                match <u8 as ::tos_sdk::Data>::decode(input)? {
+            fn decode(input: &mut ::tos_sdk::Input<'_>) -> Self {
+                match input.take_byte() {
                     #(#decoded)*
-                    _ => ::core::result::Result::Err(::tos_sdk::Malformed::Invalid(#invalid)),
+                    _ => {
+                        input.fail(::tos_sdk::Malformed::Invalid(#invalid));
+                        #fallback
+                    }
                 }
             }
         }

@@ -177,9 +177,8 @@ impl Entry {
         quote_spanned! {place=>
             #[unsafe(export_name = #name)]
             extern "C" fn #export() {
-                let input = ::tos_sdk::entry::input();
                 #[allow(unused_mut)]
-                let mut arguments = ::tos_sdk::entry::Arguments::new(#name, &input);
+                let mut arguments = ::tos_sdk::entry::Arguments::of(#name);
                 #(#take)*
                 arguments.finish();
                 #[allow(unused_mut)]

@@ -47,8 +47,9 @@ pub(crate) fn expand(attribute: TokenStream, mut item: ItemStruct) -> Result<Tok
                 topics: &[#(#positions),*],
             };
 
-            fn topics(&self) -> impl ::core::convert::AsRef<[[u8; 32]]> {
-                [[#(#first),*], #(::tos_sdk::Topic::topic(&self.#topics)),*]
+            fn topics(&self, out: &mut ::tos_sdk::Buffer) {
+                out.push(&[#(#first),*]);
+                #(out.push(&::tos_sdk::Topic::topic(&self.#topics));)*
             }
         }
 

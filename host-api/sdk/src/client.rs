@@ -1,10 +1,9 @@
 //! Calling other contracts.
 
-use alloc::vec::Vec;
-
 use tos_host_api::{AssetId, ContractId, Status};
 
-use crate::data::{Data, Malformed};
+use crate::buffer::Buffer;
+use crate::data::{Data, Malformed, encode};
 use crate::entry::Return;
 use crate::error::ContractError;
 use crate::sys;
@@ -22,7 +21,7 @@ use crate::sys;
 pub struct Callee {
     contract: ContractId,
     gas: u64,
-    deposits: Vec<u8>,
+    deposits: Buffer,
     deposit_count: u32,
 }
 
@@ -48,7 +47,7 @@ impl Callee {
     /// A contract; calls give it all the gas there is and no deposits.
     #[must_use]
     pub const fn at(contract: ContractId) -> Self {
-        Self { contract, gas: u64::MAX, deposits: Vec::new(), deposit_count: 0 }
+        Self { contract, gas: u64::MAX, deposits: Buffer::new(), deposit_count: 0 }
     }
 
     /// The contract.
@@ -82,7 +81,7 @@ impl Callee {
         entry: &str,
         arguments: &impl Data,
     ) -> Result<T, CallError<E>> {
-        self.call_encoded::<Result<T, E>>(entry, &arguments.to_bytes())
+        self.call_encoded::<Result<T, E>>(entry, &encode(arguments))
     }
 
     /// Calls an entry with encoded arguments.

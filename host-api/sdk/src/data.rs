@@ -8,6 +8,7 @@ use tos_host_api::{
     Address, Amount, AssetId, ChainId, ContractId, Gas, Hash, Nonce, PublicKey, TopoHeight,
 };
 
+use crate::buffer::{Buffer, copy};
 use crate::describe::Type;
 
 /// A type that can be an argument, a result, a slot or part of an event.
@@ -34,19 +35,15 @@ pub trait Data: Sized {
     const TYPE: Type;
 
     /// Appends the encoding.
-    fn encode(&self, out: &mut Vec<u8>);
+    fn encode(&self, out: &mut Buffer);
 
-    /// Takes a value off the front of the input.
-    ///
-    /// # Errors
-    /// The input is too short or holds something else.
-    fn decode(input: &mut Input<'_>) -> Result<Self, Malformed>;
+    /// Takes a value off the front of the input. Where there is none, the input [is failed](Input::fail)
+    /// and whatever is returned is not used: so that only the end has to look for a failure.
+    fn decode(input: &mut Input<'_>) -> Self;
 
     /// The encoding.
     fn to_bytes(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(64);
-        self.encode(&mut out);
-        out
+        encode(self).into()
     }
 
     /// The value that the bytes encode, all of them.
@@ -55,16 +52,13 @@ pub trait Data: Sized {
     /// The bytes encode something else, or more than the value.
     fn from_bytes(bytes: &[u8]) -> Result<Self, Malformed> {
         let mut input = Input::new(bytes);
-        let value = Self::decode(&mut input)?;
-        match input.rest().len() {
-            0 => Ok(value),
-            found => Err(Malformed::Trailing { found }),
-        }
+        let value = Self::decode(&mut input);
+        input.finish().map(|()| value)
     }
 
     /// Appends the encodings of several values. Bytes do it at once.
     #[doc(hidden)]
-    fn encode_all(values: &[Self], out: &mut Vec<u8>) {
+    fn encode_all(values: &[Self], out: &mut Buffer) {
         for value in values {
             value.encode(out);
         }
@@ -72,60 +66,83 @@ pub trait Data: Sized {
 
     /// Takes several values. Bytes do it at once.
     #[doc(hidden)]
-    fn decode_many(count: usize, input: &mut Input<'_>) -> Result<Vec<Self>, Malformed> {
+    fn decode_many(count: usize, input: &mut Input<'_>) -> Vec<Self> {
         // The count is whatever somebody has written there: room is made as values turn up.
         let mut values = Vec::new();
-        for _ in 0..count {
-            values.push(Self::decode(input)?);
+        while values.len() < count && input.malformed.is_none() {
+            values.push(Self::decode(input));
         }
-        Ok(values)
+        values
     }
 }
 
-/// Bytes that are being decoded.
+/// The encoding of a value.
+pub(crate) fn encode<T: Data>(value: &T) -> Buffer {
+    let mut out = Buffer::new();
+    value.encode(&mut out);
+    out
+}
+
+/// Bytes that are being decoded, and whether they turned out to be something else.
 #[derive(Debug)]
 pub struct Input<'a> {
     rest: &'a [u8],
+    malformed: Option<Malformed>,
 }
 
 impl<'a> Input<'a> {
     /// Starts at the front.
     #[must_use]
     pub const fn new(bytes: &'a [u8]) -> Self {
-        Self { rest: bytes }
+        Self { rest: bytes, malformed: None }
     }
 
-    /// What has not been taken yet.
+    /// Why the input is malformed, if it is.
     #[must_use]
-    pub const fn rest(&self) -> &'a [u8] {
-        self.rest
+    pub const fn malformed(&self) -> Option<Malformed> {
+        self.malformed
     }
 
-    /// Takes bytes.
-    ///
-    /// # Errors
-    /// There are fewer.
-    pub fn take(&mut self, len: usize) -> Result<&'a [u8], Malformed> {
-        match self.rest.split_at_checked(len) {
-            Some((taken, rest)) => {
-                self.rest = rest;
-                Ok(taken)
-            }
-            None => Err(Malformed::Short { expected: len, found: self.rest.len() }),
+    /// Notes that the input holds something else than what is decoded; the first note stays.
+    #[cold]
+    #[inline(never)]
+    pub fn fail(&mut self, malformed: Malformed) {
+        self.malformed = self.malformed.or(Some(malformed));
+    }
+
+    /// Takes bytes; none when there are fewer.
+    pub fn take(&mut self, len: usize) -> &'a [u8] {
+        if let Some((taken, rest)) = self.rest.split_at_checked(len) {
+            self.rest = rest;
+            return taken;
         }
+        self.fail(Malformed::Short { expected: len, found: self.rest.len() });
+        &[]
     }
 
-    /// Takes as many bytes as the array has.
+    /// Takes as many bytes as the array has; zeros when there are fewer.
+    #[inline]
+    pub fn take_array<const N: usize>(&mut self) -> [u8; N] {
+        let mut out = [0; N];
+        let taken = self.take(N);
+        copy(&mut out, taken);
+        out
+    }
+
+    /// Takes one byte.
+    pub fn take_byte(&mut self) -> u8 {
+        self.take(1).first().copied().unwrap_or(0)
+    }
+
+    /// Whether everything was as expected and nothing is left.
     ///
     /// # Errors
-    /// There are fewer.
-    pub fn take_array<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
-        match self.rest.split_first_chunk() {
-            Some((taken, rest)) => {
-                self.rest = rest;
-                Ok(*taken)
-            }
-            None => Err(Malformed::Short { expected: N, found: self.rest.len() }),
+    /// Why not.
+    pub fn finish(self) -> Result<(), Malformed> {
+        match (self.malformed, self.rest.len()) {
+            (Some(malformed), _) => Err(malformed),
+            (None, 0) => Ok(()),
+            (None, found) => Err(Malformed::Trailing { found }),
         }
     }
 }
@@ -151,29 +168,21 @@ pub enum Malformed {
 
 impl Malformed {
     /// Appends the reason to a message. Written by hand: formatting would cost kilobytes.
-    pub fn describe(self, message: &mut String) {
+    pub(crate) fn describe(self, message: &mut Buffer) {
         match self {
             Self::Short { expected, found } => {
-                message.push_str("expected ");
-                push_number(message, expected as u64);
-                message.push_str(if expected == 1 { " byte, found " } else { " bytes, found " });
-                push_number(message, found as u64);
+                message.text("expected ");
+                message.number(expected);
+                message.text(if expected == 1 { " byte, found " } else { " bytes, found " });
+                message.number(found);
             }
             Self::Trailing { found } => {
-                push_number(message, found as u64);
-                message.push_str(" bytes too many");
+                message.number(found);
+                message.text(" bytes too many");
             }
-            Self::Invalid(what) => message.push_str(what),
+            Self::Invalid(what) => message.text(what),
         }
     }
-}
-
-/// Appends a number in decimal.
-pub(crate) fn push_number(message: &mut String, number: u64) {
-    if number >= 10 {
-        push_number(message, number / 10);
-    }
-    message.push(char::from(b'0' + (number % 10) as u8));
 }
 
 macro_rules! integers {
@@ -181,12 +190,12 @@ macro_rules! integers {
         impl Data for $ty {
             const TYPE: Type = Type::$variant;
 
-            fn encode(&self, out: &mut Vec<u8>) {
-                out.extend_from_slice(&self.to_le_bytes());
+            fn encode(&self, out: &mut Buffer) {
+                out.push(&self.to_le_bytes());
             }
 
-            fn decode(input: &mut Input<'_>) -> Result<Self, Malformed> {
-                input.take_array().map(Self::from_le_bytes)
+            fn decode(input: &mut Input<'_>) -> Self {
+                Self::from_le_bytes(input.take_array())
             }
         }
     )*};
@@ -199,47 +208,45 @@ integers!(
 impl Data for u8 {
     const TYPE: Type = Type::U8;
 
-    fn encode(&self, out: &mut Vec<u8>) {
-        out.push(*self);
+    fn encode(&self, out: &mut Buffer) {
+        out.push(&[*self]);
     }
 
-    fn decode(input: &mut Input<'_>) -> Result<Self, Malformed> {
-        input.take_array().map(|[byte]| byte)
+    fn decode(input: &mut Input<'_>) -> Self {
+        input.take_byte()
     }
 
-    fn encode_all(values: &[Self], out: &mut Vec<u8>) {
-        out.extend_from_slice(values);
+    fn encode_all(values: &[Self], out: &mut Buffer) {
+        out.push(values);
     }
 
-    fn decode_many(count: usize, input: &mut Input<'_>) -> Result<Vec<Self>, Malformed> {
-        input.take(count).map(<[u8]>::to_vec)
+    fn decode_many(count: usize, input: &mut Input<'_>) -> Vec<Self> {
+        input.take(count).to_vec()
     }
 }
 
 impl Data for bool {
     const TYPE: Type = Type::Bool;
 
-    fn encode(&self, out: &mut Vec<u8>) {
-        out.push(u8::from(*self));
+    fn encode(&self, out: &mut Buffer) {
+        out.push(&[u8::from(*self)]);
     }
 
-    fn decode(input: &mut Input<'_>) -> Result<Self, Malformed> {
-        match input.take_array()? {
-            [0] => Ok(false),
-            [1] => Ok(true),
-            _ => Err(Malformed::Invalid("a bool is 0 or 1")),
+    fn decode(input: &mut Input<'_>) -> Self {
+        let byte = input.take_byte();
+        if byte > 1 {
+            input.fail(Malformed::Invalid("a bool is 0 or 1"));
         }
+        byte == 1
     }
 }
 
 impl Data for () {
     const TYPE: Type = Type::Unit;
 
-    fn encode(&self, _: &mut Vec<u8>) {}
+    fn encode(&self, _: &mut Buffer) {}
 
-    fn decode(_: &mut Input<'_>) -> Result<Self, Malformed> {
-        Ok(())
-    }
+    fn decode(_: &mut Input<'_>) -> Self {}
 }
 
 macro_rules! identities {
@@ -247,12 +254,12 @@ macro_rules! identities {
         impl Data for $ty {
             const TYPE: Type = Type::$ty;
 
-            fn encode(&self, out: &mut Vec<u8>) {
-                out.extend_from_slice(&self.0);
+            fn encode(&self, out: &mut Buffer) {
+                out.push(&self.0);
             }
 
-            fn decode(input: &mut Input<'_>) -> Result<Self, Malformed> {
-                input.take_array().map(Self)
+            fn decode(input: &mut Input<'_>) -> Self {
+                Self(input.take_array())
             }
         }
     )*};
@@ -265,12 +272,12 @@ macro_rules! quantities {
         impl Data for $ty {
             const TYPE: Type = Type::U64;
 
-            fn encode(&self, out: &mut Vec<u8>) {
+            fn encode(&self, out: &mut Buffer) {
                 self.0.encode(out);
             }
 
-            fn decode(input: &mut Input<'_>) -> Result<Self, Malformed> {
-                u64::decode(input).map(Self)
+            fn decode(input: &mut Input<'_>) -> Self {
+                Self(u64::decode(input))
             }
         }
     )*};
@@ -281,41 +288,50 @@ quantities!(Amount, ChainId, Gas, Nonce, TopoHeight);
 impl Data for Address {
     const TYPE: Type = Type::Address;
 
-    fn encode(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.to_bytes());
+    fn encode(&self, out: &mut Buffer) {
+        out.push(&self.to_bytes());
     }
 
-    fn decode(input: &mut Input<'_>) -> Result<Self, Malformed> {
-        Self::from_bytes(&input.take_array()?)
-            .ok_or(Malformed::Invalid("an address begins with 0 or 1"))
+    fn decode(input: &mut Input<'_>) -> Self {
+        let tag = input.take_byte();
+        if tag > 1 {
+            input.fail(Malformed::Invalid("an address begins with 0 or 1"));
+        }
+        let identity = input.take_array();
+        if tag == 0 { Self::Key(PublicKey(identity)) } else { Self::Contract(ContractId(identity)) }
     }
 }
 
 impl Data for String {
     const TYPE: Type = Type::String;
 
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Buffer) {
         encode_len(self.len(), out);
-        out.extend_from_slice(self.as_bytes());
+        out.push(self.as_bytes());
     }
 
-    fn decode(input: &mut Input<'_>) -> Result<Self, Malformed> {
-        let len = decode_len(input)?;
-        let text = core::str::from_utf8(input.take(len)?);
-        text.map(Self::from).map_err(|_| Malformed::Invalid("a string is UTF-8"))
+    fn decode(input: &mut Input<'_>) -> Self {
+        let len = decode_len(input);
+        match core::str::from_utf8(input.take(len)) {
+            Ok(text) => Self::from(text),
+            Err(_) => {
+                input.fail(Malformed::Invalid("a string is UTF-8"));
+                Self::new()
+            }
+        }
     }
 }
 
 impl<T: Data> Data for Vec<T> {
     const TYPE: Type = Type::List(&T::TYPE);
 
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Buffer) {
         encode_len(self.len(), out);
         T::encode_all(self, out);
     }
 
-    fn decode(input: &mut Input<'_>) -> Result<Self, Malformed> {
-        let len = decode_len(input)?;
+    fn decode(input: &mut Input<'_>) -> Self {
+        let len = decode_len(input);
         T::decode_many(len, input)
     }
 }
@@ -323,34 +339,36 @@ impl<T: Data> Data for Vec<T> {
 impl<T: Data, const N: usize> Data for [T; N] {
     const TYPE: Type = Type::Array(N as u32, &T::TYPE);
 
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Buffer) {
         T::encode_all(self, out);
     }
 
-    fn decode(input: &mut Input<'_>) -> Result<Self, Malformed> {
-        let values = T::decode_many(N, input)?;
-        values.try_into().map_err(|_| Malformed::Invalid("an array has its length"))
+    fn decode(input: &mut Input<'_>) -> Self {
+        core::array::from_fn(|_| T::decode(input))
     }
 }
 
 impl<T: Data> Data for Option<T> {
     const TYPE: Type = Type::Option(&T::TYPE);
 
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Buffer) {
         match self {
-            None => out.push(0),
+            None => out.push(&[0]),
             Some(value) => {
-                out.push(1);
+                out.push(&[1]);
                 value.encode(out);
             }
         }
     }
 
-    fn decode(input: &mut Input<'_>) -> Result<Self, Malformed> {
-        match input.take_array()? {
-            [0] => Ok(None),
-            [1] => T::decode(input).map(Some),
-            _ => Err(Malformed::Invalid("an option begins with 0 or 1")),
+    fn decode(input: &mut Input<'_>) -> Self {
+        match input.take_byte() {
+            0 => None,
+            1 => Some(T::decode(input)),
+            _ => {
+                input.fail(Malformed::Invalid("an option begins with 0 or 1"));
+                None
+            }
         }
     }
 }
@@ -358,12 +376,12 @@ impl<T: Data> Data for Option<T> {
 impl<T: Data> Data for Box<T> {
     const TYPE: Type = T::TYPE;
 
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Buffer) {
         (**self).encode(out);
     }
 
-    fn decode(input: &mut Input<'_>) -> Result<Self, Malformed> {
-        T::decode(input).map(Self::new)
+    fn decode(input: &mut Input<'_>) -> Self {
+        Self::new(T::decode(input))
     }
 }
 
@@ -372,12 +390,12 @@ macro_rules! tuples {
         impl<$($ty: Data),+> Data for ($($ty,)+) {
             const TYPE: Type = Type::Tuple(&[$(&$ty::TYPE),+]);
 
-            fn encode(&self, out: &mut Vec<u8>) {
+            fn encode(&self, out: &mut Buffer) {
                 $(self.$field.encode(out);)+
             }
 
-            fn decode(input: &mut Input<'_>) -> Result<Self, Malformed> {
-                Ok(($($ty::decode(input)?,)+))
+            fn decode(input: &mut Input<'_>) -> Self {
+                ($($ty::decode(input),)+)
             }
         }
     )*};
@@ -390,11 +408,11 @@ tuples! {
     (A 0, B 1, C 2, D 3, E 4)
 }
 
-fn encode_len(len: usize, out: &mut Vec<u8>) {
+fn encode_len(len: usize, out: &mut Buffer) {
     // Memory ends at 4 MiB.
     (len as u32).encode(out);
 }
 
-fn decode_len(input: &mut Input<'_>) -> Result<usize, Malformed> {
-    u32::decode(input).map(|len| len as usize)
+fn decode_len(input: &mut Input<'_>) -> usize {
+    u32::decode(input) as usize
 }

@@ -1,47 +1,46 @@
 //! What the macros wrap around an author's method: arguments in, result out.
 
-use alloc::string::String;
-use alloc::vec::Vec;
-
-use crate::data::{Data, Input, Malformed};
+use crate::buffer::Buffer;
+use crate::data::{Data, Input, Malformed, encode};
 use crate::error::{ContractError, NoError, codes, fail, within_limits};
 use crate::{describe, sys};
 
 /// The arguments of a call, being decoded.
 #[derive(Debug)]
-pub struct Arguments<'a> {
+pub struct Arguments {
     entry: &'static str,
-    input: Input<'a>,
+    input: Input<'static>,
 }
 
-/// The input of the call.
-#[must_use]
-pub fn input() -> Vec<u8> {
-    sys::input()
-}
-
-impl<'a> Arguments<'a> {
-    /// Starts at the first argument.
+impl Arguments {
+    /// Asks for the input and starts at the first argument.
     #[must_use]
-    pub fn new(entry: &'static str, input: &'a [u8]) -> Self {
+    pub fn of(entry: &'static str) -> Self {
+        // Not freed: it goes with the instance when the call ends.
+        let input = sys::input().leak();
         Self { entry, input: Input::new(input) }
     }
 
     /// Takes the next argument, or aborts with its name.
     #[track_caller]
     pub fn next<T: Data>(&mut self, name: &str) -> T {
-        match T::decode(&mut self.input) {
-            Ok(value) => value,
-            Err(malformed) => refuse(self.entry, Some(name), malformed),
+        let value = T::decode(&mut self.input);
+        self.check(name);
+        value
+    }
+
+    #[track_caller]
+    fn check(&self, name: &str) {
+        if let Some(malformed) = self.input.malformed() {
+            refuse(self.entry, Some(name), malformed);
         }
     }
 
     /// Aborts when there is input left.
     #[track_caller]
     pub fn finish(self) {
-        let found = self.input.rest().len();
-        if found > 0 {
-            refuse(self.entry, None, Malformed::Trailing { found });
+        if let Err(malformed) = self.input.finish() {
+            refuse(self.entry, None, malformed);
         }
     }
 }
@@ -49,13 +48,14 @@ impl<'a> Arguments<'a> {
 #[cold]
 #[track_caller]
 fn refuse(entry: &str, argument: Option<&str>, malformed: Malformed) -> ! {
-    let mut message = String::from(entry);
+    let mut message = Buffer::new();
+    message.text(entry);
     if let Some(argument) = argument {
-        message.push_str(": argument `");
-        message.push_str(argument);
-        message.push('`');
+        message.text(": argument `");
+        message.text(argument);
+        message.text("`");
     }
-    message.push_str(": ");
+    message.text(": ");
     malformed.describe(&mut message);
     fail(codes::INPUT, &message)
 }
@@ -100,13 +100,16 @@ impl<T: Data, E: ContractError> Return for Result<T, E> {
 #[track_caller]
 pub fn finish<R: Return>(returned: R) {
     match returned.into_result() {
-        Ok(output) => {
-            let bytes = output.to_bytes();
-            if !bytes.is_empty() {
-                within_limits(sys::set_return(&bytes), "result");
-            }
-        }
+        Ok(output) => set_return(&encode(&output)),
         Err(error) => error.abort(),
+    }
+}
+
+#[track_caller]
+#[inline(never)]
+fn set_return(bytes: &[u8]) {
+    if !bytes.is_empty() {
+        within_limits(sys::set_return(bytes), "result");
     }
 }
 

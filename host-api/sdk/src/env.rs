@@ -3,6 +3,8 @@
 
 use tos_host_api::{Address, AssetId, ContractId, Hash, Status, TopoHeight};
 
+use crate::buffer::Buffer;
+use crate::data::encode;
 use crate::error::within_limits;
 use crate::event::Event;
 use crate::sys::{self, AddressBytes};
@@ -116,9 +118,15 @@ pub fn burn(asset: AssetId, amount: u64) -> Result<(), PaymentError> {
 /// Aborts when the transaction has emitted as many as it may, or the event is too long.
 #[track_caller]
 pub fn emit<E: Event>(event: &E) {
-    let topics = event.topics();
-    let topics = topics.as_ref();
-    within_limits(sys::emit(topics, &event.to_bytes()), E::DESCRIPTION.name);
+    let mut topics = Buffer::new();
+    event.topics(&mut topics);
+    emit_encoded(E::DESCRIPTION.name, &topics, &encode(event));
+}
+
+#[track_caller]
+#[inline(never)]
+fn emit_encoded(name: &str, topics: &[u8], data: &[u8]) {
+    within_limits(sys::emit(topics, data), name);
 }
 
 /// Gives a message to the operator of the node that runs this; never part of a result.

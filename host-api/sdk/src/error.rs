@@ -1,8 +1,8 @@
 //! Failing: a contract's own errors, and the codes of failures that no contract has to think of.
 
-use alloc::string::String;
 use core::panic::Location;
 
+use crate::buffer::Buffer;
 use crate::sys;
 
 /// Codes with which the SDK aborts. A contract's own errors have codes from 1 to
@@ -39,7 +39,7 @@ pub trait ContractError: Sized {
     /// Aborts the call here: everything it did is undone, and the operator is told this place.
     #[track_caller]
     fn abort(self) -> ! {
-        fail(self.code(), self.message())
+        fail(self.code(), self.message().as_bytes())
     }
 }
 
@@ -49,9 +49,15 @@ pub enum NoError {}
 
 /// Aborts with the caller's place.
 #[track_caller]
-pub(crate) fn fail(code: u32, message: &str) -> ! {
+pub(crate) fn fail(code: u32, message: &[u8]) -> ! {
     let place = Location::caller();
-    sys::abort(code, message.as_bytes(), place.file(), place.line())
+    sys::abort(code, message, place.file(), place.line())
+}
+
+/// Aborts when memory has run out, without using any.
+#[cold]
+pub(crate) fn out_of_memory() -> ! {
+    sys::abort(codes::PANIC, b"out of memory", "", 0)
 }
 
 /// Aborts unless a host function succeeded in what can only fail by a limit of the host.
@@ -65,8 +71,9 @@ pub(crate) fn within_limits(status: i32, what: &str) {
 #[cold]
 #[track_caller]
 pub(crate) fn limit(what: &str) -> ! {
-    let mut message = String::from(what);
-    message.push_str(": beyond the limits of the host");
+    let mut message = Buffer::new();
+    message.text(what);
+    message.text(": beyond the limits of the host");
     fail(codes::LIMIT, &message)
 }
 

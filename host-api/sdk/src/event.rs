@@ -2,6 +2,7 @@
 
 use tos_host_api::{Address, AssetId, ContractId, Hash, PublicKey};
 
+use crate::buffer::Buffer;
 use crate::data::Data;
 use crate::describe;
 
@@ -14,8 +15,8 @@ pub trait Event: Data {
     /// What it looks like to tools.
     const DESCRIPTION: describe::Event;
 
-    /// The name and the marked fields.
-    fn topics(&self) -> impl AsRef<[[u8; 32]]>;
+    /// Appends the topics: the name and the marked fields, 32 bytes each.
+    fn topics(&self, out: &mut Buffer);
 }
 
 /// A field by which events can be found.

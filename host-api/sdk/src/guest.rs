@@ -33,14 +33,17 @@ unsafe extern "C" {
 }
 
 impl Bump {
+    // Memory ends at 2^22 and a layout below 2^31, so that no sum here wraps; checking for it would
+    // be code in every contract.
+
     /// Makes `top` the first free address; false when memory cannot grow that far.
     fn move_to(&self, top: usize) -> bool {
         if top > self.end.get() {
-            let pages = (top - self.end.get()).div_ceil(PAGE);
+            let pages = top.wrapping_sub(self.end.get()).wrapping_add(PAGE - 1) / PAGE;
             if core::arch::wasm32::memory_grow(0, pages) == usize::MAX {
                 return false;
             }
-            self.end.set(self.end.get() + pages * PAGE);
+            self.end.set(self.end.get().wrapping_add(pages.wrapping_mul(PAGE)));
         }
         self.top.set(top);
         true
@@ -53,24 +56,31 @@ unsafe impl GlobalAlloc for Bump {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         if self.top.get() == 0 {
             self.top.set((&raw const __heap_base) as usize);
-            self.end.set(core::arch::wasm32::memory_size(0) * PAGE);
+            self.end.set(core::arch::wasm32::memory_size(0).wrapping_mul(PAGE));
         }
-        let mask = layout.align() - 1;
-        // Memory ends at 2^22 and a layout below 2^31: nothing overflows.
-        let start = (self.top.get() + mask) & !mask;
-        if self.move_to(start + layout.size()) { start as *mut u8 } else { core::ptr::null_mut() }
+        let mask = layout.align().wrapping_sub(1);
+        let start = self.top.get().wrapping_add(mask) & !mask;
+        if self.move_to(start.wrapping_add(layout.size())) {
+            start as *mut u8
+        } else {
+            core::ptr::null_mut()
+        }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        if pointer as usize + layout.size() == self.top.get() {
+        if (pointer as usize).wrapping_add(layout.size()) == self.top.get() {
             self.top.set(pointer as usize);
         }
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         let start = pointer as usize;
-        if start + layout.size() == self.top.get() {
-            return if self.move_to(start + size) { pointer } else { core::ptr::null_mut() };
+        if start.wrapping_add(layout.size()) == self.top.get() {
+            return if self.move_to(start.wrapping_add(size)) {
+                pointer
+            } else {
+                core::ptr::null_mut()
+            };
         }
         // SAFETY: the layout was valid for the old size and is for the new one, which the caller
         // vouches for; the areas do not overlap.
@@ -95,9 +105,25 @@ struct Message {
 
 impl Write for Message {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        let room = self.bytes.iter_mut().skip(self.len);
-        self.len += room.zip(text.bytes()).map(|(place, byte)| *place = byte).count();
+        for byte in text.bytes() {
+            self.push(byte);
+        }
         Ok(())
+    }
+
+    /// As the formatter writes padding and signs; everything else comes as text.
+    fn write_char(&mut self, c: char) -> fmt::Result {
+        self.push(if c.is_ascii() { c as u8 } else { b'?' });
+        Ok(())
+    }
+}
+
+impl Message {
+    fn push(&mut self, byte: u8) {
+        if let Some(place) = self.bytes.get_mut(self.len) {
+            *place = byte;
+            self.len = self.len.wrapping_add(1);
+        }
     }
 }
 

@@ -5,6 +5,7 @@ extern crate alloc;
 // The macros write `::tos_sdk`, also in here.
 extern crate self as tos_sdk;
 
+mod buffer;
 pub mod cells;
 mod client;
 mod data;
@@ -19,8 +20,7 @@ mod event;
 mod guest;
 mod sys;
 
-#[doc(hidden)]
-pub use alloc::vec::Vec as EncodedVec;
+pub use buffer::Buffer;
 pub use cells::StateField;
 pub use client::{CallError, Callee};
 pub use data::{Data, Input, Malformed};
@@ -66,7 +66,6 @@ macro_rules! description_fragment {
         #[allow(unexpected_cfgs, unsafe_code, reason = "not every contract is a library")]
         const _: () = {
             const FRAGMENT: $crate::describe::Fragment = $fragment;
-            #[used]
             #[unsafe(link_section = "tos.description")]
             static BYTES: [u8; FRAGMENT.len()] = FRAGMENT.bytes();
         };

@@ -2,10 +2,10 @@
 //! allocator; decides nothing.
 #![allow(unsafe_code, reason = "imports are unsafe to call: the host writes where pointers point")]
 
-use alloc::vec::Vec;
-
 use tos_host_api::functions::guest;
 use tos_host_api::{Address, AssetId};
+
+use crate::buffer::Buffer;
 
 /// An address as the host reads and writes it.
 pub(crate) type AddressBytes = [u8; Address::ENCODED_LEN];
@@ -30,17 +30,18 @@ fn len(bytes: &[u8]) -> i32 {
 
 /// Asks for bytes of unknown length: `ask(out, cap)` returns the length, and has written if that
 /// fits, or a negative status.
-fn fetch(ask: impl Fn(i32, i32) -> i32) -> Result<Vec<u8>, i32> {
-    let mut bytes = Vec::with_capacity(ROOM);
-    let mut found = ask(bytes.as_mut_ptr() as usize as i32, ROOM as i32);
+#[inline(never)]
+fn fetch(ask: &dyn Fn(i32, i32) -> i32) -> Result<Buffer, i32> {
+    let mut bytes = Buffer::with_room(ROOM);
+    let mut found = ask(bytes.free() as usize as i32, ROOM as i32);
     if found > ROOM as i32 {
-        bytes = Vec::with_capacity(found as usize);
-        found = ask(bytes.as_mut_ptr() as usize as i32, found);
+        bytes = Buffer::with_room(found as usize);
+        found = ask(bytes.free() as usize as i32, found);
     }
-    if found < 0 {
+    if found < 0 || found as usize > bytes.room() {
         return Err(found);
     }
-    // SAFETY: the host has written `found` bytes, which is at most the capacity it was told.
+    // SAFETY: the host has written `found` bytes.
     unsafe { bytes.set_len(found as usize) };
     Ok(bytes)
 }
@@ -71,13 +72,13 @@ macro_rules! numbers {
 
 numbers!(topoheight: u64, timestamp: u64, block_version: u32, gas_left: u64, revert_code: u32);
 
-pub(crate) fn input() -> Vec<u8> {
+pub(crate) fn input() -> Buffer {
     // SAFETY: the host writes at most `cap` bytes; the same in the other uses of `fetch`.
-    fetch(|out, cap| unsafe { guest::input(out, cap) }).unwrap_or_default()
+    fetch(&|out, cap| unsafe { guest::input(out, cap) }).unwrap_or_default()
 }
 
-pub(crate) fn return_data() -> Vec<u8> {
-    fetch(|out, cap| unsafe { guest::return_data(out, cap) }).unwrap_or_default()
+pub(crate) fn return_data() -> Buffer {
+    fetch(&|out, cap| unsafe { guest::return_data(out, cap) }).unwrap_or_default()
 }
 
 pub(crate) fn deposit(asset: &AssetId) -> u64 {
@@ -85,8 +86,8 @@ pub(crate) fn deposit(asset: &AssetId) -> u64 {
     unsafe { guest::deposit(at(&asset.0)) as u64 }
 }
 
-pub(crate) fn storage_read(partition: &AddressBytes, key: &[u8]) -> Result<Vec<u8>, i32> {
-    fetch(|out, cap| unsafe { guest::storage_read(at(partition), at(key), len(key), out, cap) })
+pub(crate) fn storage_read(partition: &AddressBytes, key: &[u8]) -> Result<Buffer, i32> {
+    fetch(&|out, cap| unsafe { guest::storage_read(at(partition), at(key), len(key), out, cap) })
 }
 
 pub(crate) fn storage_len(partition: &AddressBytes, key: &[u8]) -> i32 {
@@ -169,9 +170,10 @@ pub(crate) fn set_return(data: &[u8]) -> i32 {
     unsafe { guest::set_return(at(data), len(data)) }
 }
 
-pub(crate) fn emit(topics: &[[u8; 32]], data: &[u8]) -> i32 {
+pub(crate) fn emit(topics: &[u8], data: &[u8]) -> i32 {
+    let topic_count = (topics.len() / 32) as i32;
     // SAFETY: the host only reads: 32 bytes for each topic, and the data.
-    unsafe { guest::emit(at(topics.as_flattened()), topics.len() as i32, at(data), len(data)) }
+    unsafe { guest::emit(at(topics), topic_count, at(data), len(data)) }
 }
 
 pub(crate) fn abort(code: u32, message: &[u8], file: &str, line: u32) -> ! {

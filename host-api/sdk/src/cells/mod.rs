@@ -5,9 +5,6 @@ mod map;
 mod per_account;
 mod value;
 
-use alloc::string::String;
-use alloc::vec::Vec;
-
 pub use counter::{Counter, Counters, Insufficient};
 pub use map::Map;
 pub use per_account::{OfAccount, PerAccount};
@@ -15,7 +12,8 @@ pub use value::Value;
 
 use tos_host_api::{Address, Status};
 
-use crate::data::{Data, Malformed};
+use crate::buffer::Buffer;
+use crate::data::{Data, Input, Malformed, encode};
 use crate::describe::{Kind, Layout};
 use crate::error::{codes, fail, limit, within_limits};
 use crate::sys::{self, AddressBytes};
@@ -89,24 +87,38 @@ use cell;
 
 /// The key of an element: the cell's name, `/` and the encoded key. Names are identifiers and have
 /// no `/`, so no two cells share a key.
-fn element<K: Data>(name: &str, key: &K) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(64);
-    bytes.extend_from_slice(name.as_bytes());
-    bytes.push(b'/');
+fn element<K: Data>(name: &str, key: &K) -> Buffer {
+    let mut bytes = Buffer::new();
+    bytes.text(name);
+    bytes.push(b"/");
     key.encode(&mut bytes);
     bytes
 }
 
 #[track_caller]
 fn read<T: Data>(name: &str, partition: &Partition, key: &[u8]) -> Option<T> {
-    let bytes = match sys::storage_read(&partition.bytes(), key) {
-        Ok(bytes) => bytes,
-        Err(status) if status == Status::NotFound.code() => return None,
+    let bytes = read_bytes(name, partition, key)?;
+    let mut input = Input::new(&bytes);
+    let value = T::decode(&mut input);
+    check(name, input);
+    Some(value)
+}
+
+/// Aborts unless a slot held what was expected.
+#[track_caller]
+#[inline(never)]
+fn check(name: &str, input: Input<'_>) {
+    if let Err(malformed) = input.finish() {
+        unreadable(name, malformed);
+    }
+}
+
+#[track_caller]
+fn read_bytes(name: &str, partition: &Partition, key: &[u8]) -> Option<Buffer> {
+    match sys::storage_read(&partition.bytes(), key) {
+        Ok(bytes) => Some(bytes),
+        Err(status) if status == Status::NotFound.code() => None,
         Err(_) => limit(name),
-    };
-    match T::from_bytes(&bytes) {
-        Ok(value) => Some(value),
-        Err(malformed) => unreadable(name, malformed),
     }
 }
 
@@ -121,7 +133,13 @@ fn expect<T>(name: &str, value: Option<T>) -> T {
 
 #[track_caller]
 fn write<T: Data>(name: &str, partition: &Partition, key: &[u8], value: &T) {
-    within_limits(sys::storage_write(&partition.bytes(), key, &value.to_bytes()), name);
+    write_bytes(name, partition, key, &encode(value));
+}
+
+#[track_caller]
+#[inline(never)]
+fn write_bytes(name: &str, partition: &Partition, key: &[u8], value: &[u8]) {
+    within_limits(sys::storage_write(&partition.bytes(), key, value), name);
 }
 
 #[track_caller]
@@ -146,9 +164,10 @@ fn found(name: &str, status: i32) -> bool {
 #[cold]
 #[track_caller]
 fn unreadable(name: &str, malformed: Malformed) -> ! {
-    let mut message = String::from("slot `");
-    message.push_str(name);
-    message.push_str("`: ");
+    let mut message = Buffer::new();
+    message.text("slot `");
+    message.text(name);
+    message.text("`: ");
     malformed.describe(&mut message);
     fail(codes::STORAGE, &message)
 }
