@@ -73,6 +73,7 @@ mod types;
 mod verify;
 
 mod access;
+pub mod description;
 mod schedule;
 
 mod config;
@@ -103,7 +104,6 @@ pub use access::AccessSet;
 #[cfg(feature = "tokio")]
 pub use async_engine::AsyncEngine;
 pub use config::{EngineConfig, ProtocolParams};
-pub use ed25519_zebra::SigningKey;
 pub use engine::{ContractEngine, ContractEngineBuilder, Simulation, Tip, View};
 pub use error::{
     AccessFault, EngineError, InvalidBlock, InvalidTransaction, OpenError, StorageError,
