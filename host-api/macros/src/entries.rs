@@ -88,10 +88,14 @@ pub(crate) fn expand(mut item: ItemImpl) -> Result<TokenStream> {
             <#ty as ::tos_sdk::Entries>::DESCRIPTION
         ));
 
-        #[cfg(all(target_arch = "wasm32", not(feature = "library")))]
-        #[allow(unexpected_cfgs, unsafe_code, reason = "exports; not every contract is a library")]
+        // Not every contract is used as a library.
+        #[allow(unexpected_cfgs)]
         const _: () = {
-            #(#exports)*
+            #[cfg(all(target_arch = "wasm32", not(feature = "library")))]
+            #[allow(unsafe_code, reason = "entries are exported under their names")]
+            const _: () = {
+                #(#exports)*
+            };
         };
     })
 }
