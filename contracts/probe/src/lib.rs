@@ -2,6 +2,7 @@
 //! of the SDK on the engine, not to start from.
 #![no_std]
 
+use token::TokenClient;
 use tos_sdk::prelude::*;
 
 /// What tests ask for.
@@ -148,7 +149,12 @@ impl Probe {
         before
     }
 
-    /// Calls the same name of a token.
+    /// How many tokens exist, by the client that comes with the token.
+    pub fn supply_of(&self, token: ContractId) -> Result<u128, ProbeError> {
+        TokenClient::at(token).total_supply().or(Err(ProbeError::CalleeFailed))
+    }
+
+    /// Calls the same name of a token, of which only the interface is known.
     #[access(contract: write, to: credit)]
     pub fn forward(
         &mut self,

@@ -232,7 +232,7 @@ impl Entry {
         let types = self.arguments.iter().map(|argument| &argument.ty);
         let function = Ident::new(&format!("check_{}", self.name), Span::call_site());
         Some(quote! {
-            #[allow(dead_code, unused_variables, reason = "it only has to compile")]
+            #[allow(dead_code, unused_variables, clippy::ptr_arg, reason = "it has to compile")]
             fn #function(#(#names: &#types),*) {
                 #checks
             }

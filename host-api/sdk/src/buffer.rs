@@ -51,8 +51,8 @@ impl Buffer {
         if len > self.room {
             self.grow_to(len.wrapping_add(len).max(ROOM_MIN));
         }
-        // SAFETY: there is room for the bytes behind the first `len`, and they are not borrowed from
-        // this buffer, which is borrowed mutably.
+        // SAFETY: there is room for the bytes behind the first `len`, and they are not borrowed
+        // from this buffer, which is borrowed mutably.
         unsafe { self.start.add(self.len).copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
         self.len = len;
     }

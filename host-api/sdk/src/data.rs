@@ -38,8 +38,9 @@ pub trait Data: Sized {
     /// Appends the encoding.
     fn encode(&self, out: &mut Buffer);
 
-    /// Takes a value off the front of the input. Where there is none, the input [is failed](Input::fail)
-    /// and whatever is returned is not used: so that only the end has to look for a failure.
+    /// Takes a value off the front of the input. Where there is none, the input [is
+    /// failed](Input::fail) and whatever is returned is not used: so that only the end has to look
+    /// for a failure.
     fn decode(input: &mut Input<'_>) -> Self;
 
     /// The encoding.

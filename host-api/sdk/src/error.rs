@@ -21,8 +21,8 @@ pub mod codes {
     pub const LIMIT: u32 = 0xffff_fffc;
 }
 
-/// An error of a contract: an enum with the attribute [`error`](crate::error). Not implemented by
-/// hand.
+/// An error of a contract: an enum with the attribute [`error`](macro@crate::error). Not
+/// implemented by hand.
 pub trait ContractError: Sized {
     /// What it looks like to tools.
     const ERROR: crate::describe::Error;

@@ -92,9 +92,9 @@
 //!
 //! A field is a cell: [`Value`](cells::Value), [`Map`](cells::Map), [`Counter`](cells::Counter),
 //! [`Counters`](cells::Counters), in the contract's own *partition* of its storage; or
-//! [`PerAccount`](cells::PerAccount) of one of these, in the partition of an account. Transactions that
-//! touch different partitions run in parallel, and so do those that only add to a counter: keep what
-//! belongs to people with them, and keep sums in counters.
+//! [`PerAccount`](cells::PerAccount) of one of these, in the partition of an account. Transactions
+//! that touch different partitions run in parallel, and so do those that only add to a counter:
+//! keep what belongs to people with them, and keep sums in counters.
 //!
 //! | Cell | Slot | Key |
 //! |---|---|---|
@@ -108,11 +108,11 @@
 //!
 //! # Entries
 //!
-//! Public methods. `&self` is a view and has no way to change a cell; `&mut self` is a call. `#[init]`
-//! runs once at deployment, `#[migrate]` once at an upgrade. An argument, a result or a part of the
-//! state is [`Data`]: integers, strings, lists, the chain's identities, and what an author derives it
-//! for. The input of an entry is the encodings (borsh) of its arguments, one after the other; the
-//! return data is that of its result.
+//! Public methods. `&self` is a view and has no way to change a cell; `&mut self` is a call.
+//! `#[init]` runs once at deployment, `#[migrate]` once at an upgrade. An argument, a result or a
+//! part of the state is [`Data`]: integers, strings, lists, the chain's identities, and what an
+//! author derives it for. The input of an entry is the encodings (borsh) of its arguments, one
+//! after the other; the return data is that of its result.
 //!
 //! # Access
 //!
@@ -130,8 +130,8 @@
 //! | [`env::burn`] | the contract | `write` |
 //! | calling another contract | what that touches, it being the caller | |
 //!
-//! The source is always `write`. Reading and crediting one account is `write`. An entry that touches
-//! accounts it finds in its storage has no template: its callers simulate.
+//! The source is always `write`. Reading and crediting one account is `write`. An entry that
+//! touches accounts it finds in its storage has no template: its callers simulate.
 //!
 //! # Failing
 //!
@@ -143,15 +143,16 @@
 //! # Other contracts
 //!
 //! `TokenClient::at(token).transfer(&to, &amount)` calls a contract: its crate is a dependency with
-//! the feature `library`, which it declares as `library = []` in its `Cargo.toml` and which switches its
-//! entries off. Build each contract alone (`cargo build --release -p NAME`): cargo unites the features
-//! of what it builds together. Without the crate, an [`interface`] will do.
+//! the feature `library`, which it declares as `library = []` in its `Cargo.toml` and which
+//! switches its entries off. Build each contract alone (`cargo build --release -p NAME`): cargo
+//! unites the features of what it builds together. Without the crate, an [`interface`] will do.
 //!
 //! # What is in a module
 //!
-//! The entries, their description (names, types, docs' first paragraphs, errors, events, templates, in
-//! the section `tos.description`), and as much of the SDK as is used: a few kilobytes, no floats. One
-//! page of memory, of which 16 KiB are stack; the allocator takes more when it is asked.
+//! The entries, their description (names, types, docs' first paragraphs, errors, events, templates,
+//! in the section `tos.description`), and as much of the SDK as is used: a few kilobytes, no
+//! floats. One page of memory, of which 16 KiB are stack; the allocator takes more when it is
+//! asked.
 //!
 //! The same sources give the same bytes in every folder, as long as the SDK is a git or registry
 //! dependency, or lies within the workspace; messages name files as the workspace sees them.

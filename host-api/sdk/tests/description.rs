@@ -62,7 +62,12 @@ impl Shop {
     pub fn move_house(&mut self) {}
 
     /// Buys.
-    #[access(source: read, contract: credit, orders[..].receiver.0: write, orders[..].receiver.1: read)]
+    #[access(
+        source: read,
+        contract: credit,
+        orders[..].receiver.0: write,
+        orders[..].receiver.1: read,
+    )]
     pub fn buy(&mut self, orders: Vec<Order>) -> Result<u32, ShopError> {
         if orders.is_empty() { Err(ShopError::Closed) } else { Ok(0) }
     }

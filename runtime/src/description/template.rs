@@ -26,7 +26,8 @@ pub struct DescribedCall<'a> {
 }
 
 /// The accounts a call touches according to the entry's template, ascending. What follows from the
-/// kind of a transaction anyway, such as `write` on its source, is listed only if the template does.
+/// kind of a transaction anyway, such as `write` on its source, is listed only if the template
+/// does.
 ///
 /// # Errors
 /// See [`TemplateError`].
@@ -107,7 +108,7 @@ impl Stop {
                 TemplateError::Argument {
                     entry: name,
                     argument: argument.name.clone(),
-                    ty: argument.ty.clone(),
+                    ty: Box::new(argument.ty.clone()),
                     fault,
                 }
             }
@@ -211,7 +212,10 @@ impl Found {
     ) -> Result<(), Stop> {
         let mut followed = 0;
         for (name, ty) in fields {
-            let is_this = |step: &AccessStep| matches!(step, AccessStep::Field(field) if field == name.as_ref());
+            let is_this = |step: &AccessStep| match step {
+                AccessStep::Field(field) => field == name.as_ref(),
+                _ => false,
+            };
             let of_field: Vec<_> = lines.iter().filter_map(|line| line.next_if(is_this)).collect();
             followed += of_field.len();
             self.walk(ty, &of_field, rest)?;

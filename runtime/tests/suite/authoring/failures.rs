@@ -162,6 +162,15 @@ fn a_client_calls_and_reads_the_callees_error() {
     assert_eq!(chain.one(1, order).status.code_of_contract(), Some(9));
 }
 
+#[test]
+fn a_contract_used_as_a_library_leaves_its_client_only() {
+    let (mut chain, probe) = probe();
+    let token = chain.deploy(TOKEN.to_vec(), &arguments(&100_u64));
+    assert_eq!(chain.view_number(probe, "supply_of", &arguments(&token)), 100);
+    let info = tos_runtime::prepare::check(PROBE).expect("it is accepted");
+    assert!(info.has_entry("supply_of") && !info.has_entry("mint") && !info.has_init);
+}
+
 fn probe_address(probe: ContractId) -> tos_runtime::Address {
     probe.into()
 }

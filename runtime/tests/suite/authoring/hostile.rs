@@ -148,7 +148,7 @@ fn elements_without_bytes_cannot_be_claimed_for_free() {
     let fault = |ty: &Type| TemplateError::Argument {
         entry: "go".into(),
         argument: "argument".into(),
-        ty: ty.clone(),
+        ty: Box::new(ty.clone()),
         fault: ArgumentFault::TooManyParts,
     };
     assert_fills_in((units.clone(), vec![]), &[0xff; 4], &fault(&units));
