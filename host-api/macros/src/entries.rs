@@ -94,6 +94,11 @@ pub(crate) fn expand(mut item: ItemImpl) -> Result<TokenStream> {
             #[cfg(all(target_arch = "wasm32", not(feature = "library")))]
             #[allow(unsafe_code, reason = "entries are exported under their names")]
             const _: () = {
+                // A second contract in the module, a library whose entries are not switched off,
+                // would add its entries to this one's. The linker refuses a second one of these.
+                #[unsafe(export_name = "tos_one_contract_per_module")]
+                static ONLY: u8 = 0;
+
                 #(#exports)*
             };
         };

@@ -79,7 +79,6 @@
 //! [target.wasm32v1-none]
 //! rustflags = [
 //!     "-Clink-arg=-zstack-size=16384",
-//!     "-Clink-arg=--stack-first",
 //!     "-Clink-arg=--compress-relocations",
 //!     "-Ctarget-feature=+bulk-memory,+sign-ext",
 //! ]
