@@ -162,6 +162,28 @@ fn elements_without_bytes_cannot_be_claimed_for_free() {
 }
 
 #[test]
+fn many_lines_to_many_fields_are_counted() {
+    // Each line is compared with each field: 3,000 of both would be nine million steps an element.
+    let field = |at: usize| Field { name: at.to_string(), ty: Type::Unit };
+    let wide = Type::Struct("Wide".into(), (0..3_000).map(field).collect());
+    let lines = vec![line(0, vec![AccessStep::Field("0".into())]); 3_000];
+    let fault = TemplateError::Argument {
+        entry: "go".into(),
+        argument: "argument".into(),
+        ty: Box::new(wide.clone()),
+        fault: ArgumentFault::TooManyParts,
+    };
+    // The line would lead nowhere; that is found at the last field only.
+    let last = vec![line(0, vec![AccessStep::Field("2999".into())]); 3_000];
+    assert_fills_in((wide.clone(), last), &[], &fault);
+    assert_fills_in(
+        (wide, lines),
+        &[],
+        &TemplateError::Path { entry: "go".into(), argument: "argument".into() },
+    );
+}
+
+#[test]
 fn templates_that_lead_nowhere_are_refused() {
     let nowhere =
         |argument: &str| TemplateError::Path { entry: "go".into(), argument: argument.into() };
