@@ -31,6 +31,10 @@ use crate::sys;
 /// assert_eq!(bytes.len(), 32 + 8 + 1);
 /// assert_eq!(Offer::from_bytes(&bytes), Ok(offer));
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be stored, passed or returned",
+    note = "an author's own type has `#[derive(Data)]`; contracts have no floats and no `usize`"
+)]
 pub trait Data: Sized {
     /// What the type looks like to tools.
     const TYPE: Type;

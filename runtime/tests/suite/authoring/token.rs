@@ -171,11 +171,11 @@ fn arguments_are_those_of_the_token_in_wat() {
 /// Recorded gas of whole transactions: a change of the SDK, of the token or of a price shows here
 /// first. Each is simulated on a state in which everybody has some.
 const GAS: [(&str, u64); 6] = [
-    ("transfer", 18_056),
-    ("approve", 18_751),
-    ("transfer_from", 24_790),
-    ("mint", 19_878),
-    ("burn", 20_287),
+    ("transfer", 17_807),
+    ("approve", 18_502),
+    ("transfer_from", 24_541),
+    ("mint", 19_709),
+    ("burn", 20_118),
     ("balance_of", 13_026),
 ];
 
