@@ -66,7 +66,7 @@ pub fn contract(attribute: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// A template is checked where it is written: this has no field `too`.
 ///
-/// ```compile_fail
+/// ```compile_fail,E0609
 /// # use tos_sdk::prelude::*;
 /// # #[contract] pub struct Payroll { paid: PerAccount<Counter> }
 /// # #[derive(Data)] pub struct Wage { to: Address, amount: u64 }
@@ -79,7 +79,7 @@ pub fn contract(attribute: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// And a view changes nothing:
 ///
-/// ```compile_fail
+/// ```compile_fail,E0596
 /// # use tos_sdk::prelude::*;
 /// # #[contract] pub struct Payroll { paid: PerAccount<Counter> }
 /// #[entries]
