@@ -7,7 +7,7 @@ use tos_runtime::{
     AccessEntry, AccessMode, ContractEngine, ContractId, MemoryStorage, TransactionType,
 };
 
-const TOKEN: &str = include_str!("../contracts/token/token.wat");
+const TOKEN: &str = include_str!("../contracts/wat/token.wat");
 
 fn main() -> anyhow::Result<()> {
     let (mut alice, bob) = (Person::new(1), Person::new(2));

@@ -10,9 +10,9 @@ use tos_runtime::{
 use crate::Rng;
 
 /// Source of the counter contract.
-pub const COUNTER_WAT: &str = include_str!("../../contracts/counter/counter.wat");
+pub const COUNTER_WAT: &str = include_str!("../../contracts/wat/counter.wat");
 /// Source of the token contract.
-pub const TOKEN_WAT: &str = include_str!("../../contracts/token/token.wat");
+pub const TOKEN_WAT: &str = include_str!("../../contracts/wat/token.wat");
 
 /// The asset that accounts hold besides the native one.
 pub const SECOND_ASSET: AssetId = AssetId(*b"the second asset of the workload");

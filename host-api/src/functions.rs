@@ -132,6 +132,27 @@ macro_rules! host_functions {
                 )*
             }
         }
+
+        /// The same names where there is no host: each panics. So that code for contracts compiles,
+        /// is documented and has its pure parts tested on any machine.
+        #[cfg(not(target_arch = "wasm32"))]
+        #[allow(unsafe_code, reason = "the signatures are those of the imports")]
+        #[allow(clippy::missing_safety_doc, reason = "nothing is read or written")]
+        #[allow(clippy::too_many_arguments, reason = "`call` takes eight")]
+        pub mod guest {
+            $(
+                #[doc = $summary]
+                ///
+                /// # Panics
+                /// Always: this is not a contract.
+                pub unsafe fn $name(
+                    $($param: host_functions!(@guest $ty)),*
+                ) $(-> host_functions!(@guest $result))? {
+                    let _: &[i64] = &[$(i64::from($param)),*];
+                    panic!("host function `{}` outside of a contract", stringify!($name))
+                }
+            )*
+        }
     };
     (@guest I32) => { i32 };
     (@guest I64) => { i64 };

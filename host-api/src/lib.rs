@@ -8,6 +8,8 @@
 extern crate alloc;
 
 pub mod access;
+#[cfg(feature = "description")]
+pub mod description;
 pub mod functions;
 pub mod limits;
 pub mod status;

@@ -1,8 +1,10 @@
 //! The facade: one engine over one chain. Decides which blocks may run on the tip; the pipeline
-//! runs them, `commit.rs` makes them durable, `query.rs` answers questions.
+//! runs them, `commit.rs` makes them durable, `query.rs` and
+//! `describe.rs` answer questions.
 
 mod builder;
 mod commit;
+mod describe;
 mod query;
 
 use std::collections::VecDeque;

@@ -1,5 +1,5 @@
 //! Rows H01 to H26 of the catalogue of bad inputs: what guests ask of the host, through
-//! `contracts/hostile`.
+//! `contracts/wat/hostile.wat`.
 //!
 //! Every call here goes through both executors, which have to agree; at the end all attacks of the
 //! hostile guest meet in one block on many engines.

@@ -31,12 +31,12 @@ pub(crate) const CHAIN: ChainId = ChainId(1);
 pub(crate) const GOLD: AssetId = AssetId([2; 32]);
 pub(crate) const SILVER: AssetId = AssetId([3; 32]);
 
-pub(crate) const COUNTER: &str = include_str!("../../../../contracts/counter/counter.wat");
-pub(crate) const TOKEN: &str = include_str!("../../../../contracts/token/token.wat");
+pub(crate) const COUNTER: &str = include_str!("../../../../contracts/wat/counter.wat");
+pub(crate) const TOKEN: &str = include_str!("../../../../contracts/wat/token.wat");
 /// One export for each attack on the host interface.
-pub(crate) const HOSTILE: &str = include_str!("../../../../contracts/hostile/hostile.wat");
+pub(crate) const HOSTILE: &str = include_str!("../../../../contracts/wat/hostile.wat");
 /// Every host function with the arguments a test chooses.
-pub(crate) const RAW: &str = include_str!("../../../../contracts/hostile/raw.wat");
+pub(crate) const RAW: &str = include_str!("../../../../contracts/wat/raw.wat");
 
 /// A guest of `tests/wat`.
 macro_rules! guest {
