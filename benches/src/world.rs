@@ -117,7 +117,7 @@ impl Order {
         input.extend_from_slice(&amount.to_le_bytes());
         Self::invoke(token, "transfer", input)
             .with_access(AccessEntry::new(to, AccessMode::Credit))
-            .with_execution_gas(Gas(6_000))
+            .with_execution_gas(Gas(25_000))
     }
 
     /// Adds to a counter contract, which commutes.
@@ -125,7 +125,7 @@ impl Order {
     pub fn counter_add(counter: ContractId, amount: u64) -> Self {
         Self::invoke(counter, "add", amount.to_le_bytes().to_vec())
             .with_access(AccessEntry::new(counter, AccessMode::Credit))
-            .with_execution_gas(Gas(2_000))
+            .with_execution_gas(Gas(20_000))
     }
 
     /// Reads, changes and writes a slot of a counter contract, which does not commute.
@@ -133,7 +133,7 @@ impl Order {
     pub fn counter_bump(counter: ContractId) -> Self {
         Self::invoke(counter, "bump", Vec::new())
             .with_access(AccessEntry::new(counter, AccessMode::Write))
-            .with_execution_gas(Gas(4_000))
+            .with_execution_gas(Gas(20_000))
     }
 
     /// Calls an entry. Touches nothing but the sender until accesses are added.
@@ -148,7 +148,7 @@ impl Order {
     #[must_use]
     pub fn deploy(code: Vec<u8>, input: Vec<u8>) -> Self {
         let data = TransactionType::DeployContract { code, input, deposits: Vec::new() };
-        Self { access: AccessList::new(), execution_gas: Gas(20_000), data }
+        Self { access: AccessList::new(), execution_gas: Gas(60_000), data }
     }
 
     /// Declares one more access.

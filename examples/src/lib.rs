@@ -67,7 +67,7 @@ impl Person {
         let transfer = Transfer { destination: to, asset: AssetId::NATIVE, amount: Amount(amount) };
         let mut draft = self.draft(TransactionType::Transfers(vec![transfer]));
         // A transfer's gas is known beforehand, so nothing needs to be reserved on top.
-        draft.gas_limit = Gas(6_000);
+        draft.gas_limit = Gas(16_000);
         self.sign(draft)
     }
 }

@@ -14,19 +14,21 @@ use crate::types::{TransactionType, UnsignedTransaction};
 pub struct CostTable {
     /// Any transaction: signature, nonce, receipt.
     pub transaction: u64,
-    /// Each transfer. Its destination is priced as if it had to be created, because whether it
-    /// exists may not be looked up under `Credit`.
+    /// Each transfer, besides its credit; see [`CostTable::credit`].
     pub transfer: u64,
     /// Each entry of the declared access list, used or not.
     pub access_entry: u64,
     /// Each byte of input and each byte of an entry's name.
     pub input_byte: u64,
-    /// Each deposit.
+    /// Each deposit, besides its credit; see [`CostTable::credit`].
     pub deposit: u64,
     /// Each call: instance and stack.
     pub call: u64,
     /// Each byte of code: checking, compiling and keeping it.
     pub code_byte: u64,
+    /// Each byte by which the state grows, for as long as the chain lives: nothing is paid back when
+    /// it shrinks. At the default block limit of 20 billion gas a block adds at most 200 MB.
+    pub state_byte: u64,
     /// What a contract's own instructions cost.
     pub operators: OperatorCosts,
 }
@@ -41,12 +43,35 @@ impl Default for CostTable {
             deposit: 1_000,
             call: 5_000,
             code_byte: 500,
+            state_byte: 100,
             operators: OperatorCosts::default(),
         }
     }
 }
 
 impl CostTable {
+    /// Bytes an account with a balance takes in the database, framing included.
+    pub const ACCOUNT_BYTES: u64 = 100;
+    /// Bytes a slot takes in the database besides its key and its value.
+    pub const SLOT_BYTES: u64 = 90;
+    /// Bytes of a counter's value.
+    pub const COUNTER_BYTES: u64 = 16;
+
+    /// What state growth each credit of an account pays for: that of a new account, because whether
+    /// it exists may not be looked up under `Credit`. `None` when it exceeds `u64`.
+    #[must_use]
+    pub fn credit(&self) -> Option<u64> {
+        self.state_byte.checked_mul(Self::ACCOUNT_BYTES)
+    }
+
+    /// What a new slot with a key and a value of these lengths costs on top of writing it. `None`
+    /// when it exceeds `u64`.
+    #[must_use]
+    pub fn new_slot(&self, key_len: u64, value_len: u64) -> Option<u64> {
+        let bytes = Self::SLOT_BYTES.checked_add(key_len)?.checked_add(value_len)?;
+        self.state_byte.checked_mul(bytes)
+    }
+
     /// Gas charged before anything runs, from the transaction's size and shape alone. `None` when
     /// it exceeds `u64`, which no transaction within the limits reaches.
     #[must_use]
@@ -54,11 +79,13 @@ impl CostTable {
         let access = self.access_entry.checked_mul(tx.access.len() as u64)?;
         let kind = match &tx.data {
             TransactionType::Transfers(transfers) => {
-                self.transfer.checked_mul(transfers.len() as u64)?
+                self.transfer.checked_add(self.credit()?)?.checked_mul(transfers.len() as u64)?
             }
             TransactionType::Burn { .. } => self.transfer,
             TransactionType::DeployContract { code, input, deposits } => {
+                // The record of the contract counts as an account.
                 self.call_with(input.len(), deposits.len(), code.len())?
+                    .checked_add(self.credit()?)?
             }
             TransactionType::InvokeContract { entry, input, deposits, .. } => {
                 self.call_with(input.len().checked_add(entry.len())?, deposits.len(), 0)?
@@ -73,7 +100,7 @@ impl CostTable {
     fn call_with(&self, input_len: usize, deposits: usize, code_len: usize) -> Option<u64> {
         self.call
             .checked_add(self.input_byte.checked_mul(input_len as u64)?)?
-            .checked_add(self.deposit.checked_mul(deposits as u64)?)?
+            .checked_add(self.deposit.checked_add(self.credit()?)?.checked_mul(deposits as u64)?)?
             .checked_add(self.code_byte.checked_mul(code_len as u64)?)
     }
 }

@@ -41,7 +41,7 @@
 //!     chain_id: ChainId(1),
 //!     source: alice_key,
 //!     nonce: Nonce(0),
-//!     gas_limit: Gas(10_000),
+//!     gas_limit: Gas(20_000),
 //!     gas_price: Amount(1),
 //!     expiry: TopoHeight(100),
 //!     access: vec![],
@@ -99,6 +99,9 @@ mod async_engine;
 
 mod error;
 mod metrics;
+
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use access::AccessSet;
 #[cfg(feature = "tokio")]

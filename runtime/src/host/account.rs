@@ -5,6 +5,7 @@ use wasmtime::Linker;
 
 use super::{HostCall, code, host_function};
 use crate::execute::Interrupt;
+use crate::gas::CostTable;
 use crate::sandbox::HostState;
 use crate::state::Taken;
 
@@ -23,6 +24,7 @@ pub(super) fn link(linker: &mut Linker<HostState>) -> wasmtime::Result<()> {
         let journal = &mut call.state().scope.journal;
         journal.check_access(&own, AccessMode::Write, function)?;
         journal.check_access(&to, AccessMode::Credit, function)?;
+        call.charge_growth(CostTable::credit)?;
         if let Some(status) = take(call, &asset, amount)? {
             return Ok(code(status));
         }

@@ -160,6 +160,7 @@ impl CallArguments {
     }
 
     /// Before anything else, so that which accounts a call touches does not depend on balances.
+    /// Charges for the credits.
     fn check_deposits(&self, call: &mut HostCall<'_, '_>) -> Result<(), Interrupt> {
         if self.deposits.is_empty() {
             return Ok(());
@@ -170,7 +171,9 @@ impl CallArguments {
             return Err(HaltReason::ReadOnly(function).into());
         }
         state.scope.journal.check_access(&own, AccessMode::Write, function)?;
-        state.scope.journal.check_access(&self.contract, AccessMode::Credit, function)
+        state.scope.journal.check_access(&self.contract, AccessMode::Credit, function)?;
+        let count = self.deposits.len() as u64;
+        call.charge_growth(|costs| costs.credit()?.checked_mul(count))
     }
 
     /// The contract and the entry, if they may be called here and now.

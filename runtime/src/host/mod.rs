@@ -15,6 +15,7 @@ use wasmtime::{Caller, Engine, Linker};
 
 use crate::error::EngineError;
 use crate::execute::Interrupt;
+use crate::gas::CostTable;
 use crate::sandbox::{GuestMemory, HostState, InstanceFacts, Meter};
 use crate::types::HaltReason;
 
@@ -98,6 +99,16 @@ impl HostCall<'_, '_> {
     fn charge_bytes(&mut self, len: u64) -> Result<(), Interrupt> {
         // A length is at most `u32::MAX` and a price a small constant: the product fits.
         Meter::charge(&mut *self.caller, self.function.spec().gas.per_byte * len)
+    }
+
+    /// Charges for state that is about to grow; the price comes from the protocol's cost table.
+    fn charge_growth(
+        &mut self,
+        price: impl FnOnce(&CostTable) -> Option<u64>,
+    ) -> Result<(), Interrupt> {
+        // What exceeds `u64` exceeds every gas limit.
+        let gas = price(&self.caller.data().scope.env.params.costs).unwrap_or(u64::MAX);
+        Meter::charge(&mut *self.caller, gas)
     }
 
     fn state(&mut self) -> &mut HostState {

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use tos_host_api::{Status, limits};
+use tos_host_api::{AccessMode, Status, limits};
 use wasmtime::Linker;
 
 use super::{HostCall, code, host_function};
 use crate::execute::Interrupt;
+use crate::gas::CostTable;
 use crate::sandbox::{GuestMemory, HostState};
 use crate::state::{SlotRef, Taken};
 
@@ -86,6 +87,7 @@ fn link_slots(linker: &mut Linker<HostState>) -> wasmtime::Result<()> {
             return Ok(code(Status::ValueLength));
         }
         call.charge_bytes(u64::from(value_len))?;
+        charge_growth_of_slot(call, &arguments, u64::from(value_len))?;
         let function = call.function;
         let (memory, state) = call.memory();
         let value: Arc<[u8]> = read(&memory, value, value_len)?;
@@ -113,6 +115,8 @@ fn link_counters(linker: &mut Linker<HostState>) -> wasmtime::Result<()> {
      -> i32 {
         let arguments = slot_arguments!(call, partition, key, key_len);
         let function = call.function;
+        // As if the counter had to be made: whether it exists may not be looked up under `Credit`.
+        call.charge_growth(|costs| costs.new_slot(key_len.into(), CostTable::COUNTER_BYTES))?;
         let state = call.state();
         let slot = arguments.slot(state);
         state.scope.journal.counter_add(slot, amount, function)?;
@@ -158,6 +162,24 @@ fn read_slot(
     let state = call.state();
     let slot = arguments.slot(state);
     state.scope.journal.slot(slot, function)
+}
+
+/// Charges for the bytes by which a write makes a slot grow. Nothing is given back for shrinking.
+fn charge_growth_of_slot(
+    call: &mut HostCall<'_, '_>,
+    arguments: &SlotArguments,
+    value_len: u64,
+) -> Result<(), Interrupt> {
+    let (function, key_len) = (call.function, arguments.key.len() as u64);
+    let state = call.state();
+    let slot = arguments.slot(state);
+    // Looking takes the same access as writing: `Write` permits `Read`.
+    state.scope.journal.check_access(slot.partition, AccessMode::Write, function)?;
+    let old = state.scope.journal.slot(slot, function)?;
+    call.charge_growth(|costs| match old {
+        Some(old) => costs.state_byte.checked_mul(value_len.saturating_sub(old.len() as u64)),
+        None => costs.new_slot(key_len, value_len),
+    })
 }
 
 fn read(memory: &GuestMemory<'_>, pointer: u32, len: u32) -> Result<Arc<[u8]>, Interrupt> {

@@ -218,3 +218,39 @@ fn prepare_id(costs: &OperatorCosts) -> Hash {
 fn compiler_failed(error: wasmtime::Error) -> EngineError {
     EngineError::Sandbox(format!("a module that passed the gate does not compile: {error:#}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::MemoryStorage;
+
+    const ASKS: &str = r#"(module
+        (import "tos_v1" "gas_left" (func (result i64)))
+        (memory (export "memory") 1)
+        (func (export "run")))"#;
+
+    #[test]
+    fn m24_a_module_that_passes_the_gate_and_fails_behind_it_is_the_engines_fault() {
+        // No module known to us gets that far, so the engine is broken on purpose: it links
+        // nothing. A refusal would be a receipt that other nodes do not have.
+        let storage = Arc::new(MemoryStorage::new());
+        let mut modules =
+            Modules::new(storage, OperatorCosts::default(), usize::MAX, 1).expect("it starts");
+        let whole = std::mem::replace(&mut modules.linker, Linker::new(&modules.engine));
+        let code = wat::parse_str(ASKS).expect("valid wat");
+        let hash = Hash(*blake3::hash(&code).as_bytes());
+        let get = |modules: &Modules| modules.get(&hash, || Ok(code.as_slice().into()));
+        for attempt in 0..2 {
+            match get(&modules) {
+                Err(EngineError::Sandbox(text)) => {
+                    assert!(text.contains("passed the gate"), "{text}");
+                }
+                Err(error) => panic!("attempt {attempt}: {error}"),
+                Ok(verdict) => panic!("attempt {attempt}: a verdict, ok: {}", verdict.is_ok()),
+            }
+        }
+        // Nothing was remembered that would outlive the fault.
+        modules.linker = whole;
+        assert!(get(&modules).is_ok_and(|verdict| verdict.is_ok()));
+    }
+}

@@ -14,12 +14,12 @@ use crate::support::{
 
 /// State digests after genesis and after each block.
 const RECORDED: [&str; 6] = [
-    "a213cbe82bacb8dd6635f74c49c91a881b5e853ae00cf7f950cfc92df91f2ab7",
-    "f514c48b6f86897c0d7d5b0a9e0344141fe44e6cb8f97d3e7f9c7122f55873ee",
-    "f401c0656db84f1b88819b83cc84fa5dccaf1b285b4cb2f1c3c01f8a932b42b3",
-    "0060508b7fc9595fd22afcc8fccd3088c80ba59981d7d9235c46d0189ee7deae",
-    "6253b52fd8d0b4cc6ea1bb500310bfa2b5575f52d92be57f763442c39ec5f7a1",
-    "091cf533296425b62242a35705714e9ec7257194f6a4aac3afb6cbdd763358b0",
+    "e5b06e1fc5b1f77ff8985ee6d6f6a2568c5ce69b9dcc25524ad2a0d96524593c",
+    "9dbe9a03f963a44c9a93f7a8ff841179cc638276b8358fa43b1bd3b1b393c1dc",
+    "514d0640ab064531efe47c7aae582b528bb5cf3effa06df4df5674d326f51ad6",
+    "0feaad65bd5b3e3c78c32db1b590994c9904cf55f58291f3b31f901ec4e9a060",
+    "5aa91f9e6e0aca1f159f81cc3d56a2facec1ed08c22ad9ea5f28480dd8e8f06b",
+    "2662f9b333581029a8cab1f3ae8e1034a3d4e3ecf71c315baeeff5c577ca91d6",
 ];
 
 /// Status codes of each block's transactions.

@@ -3,12 +3,16 @@
 #![allow(clippy::disallowed_methods, reason = "the length of a run comes from the environment")]
 
 mod bad_blocks;
+mod bad_modules;
 mod bad_transactions;
 mod calls;
 mod commit;
 mod equivalence;
 mod golden;
+mod host_calls;
+mod kit;
 mod laws;
 mod lessons;
 mod properties;
+mod recorded_gas;
 mod support;

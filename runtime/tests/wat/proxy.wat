@@ -9,6 +9,7 @@
 ;;                          4   before the call, write the slot "seen" in the own partition
 ;;                          8   abort with code 7 after the call
 ;;                          16  before the call, emit an event with the data "before"
+;;                          32  after the call, ask for an entry without a name, which is refused
 ;;               34..42   gas to give
 ;;               42..82   a deposit: asset id, amount
 ;;               82       length of the entry's name
@@ -55,6 +56,10 @@
       (local.get $callee_input) (i32.sub (local.get $len) (local.get $callee_input))
       (i64.load (i32.const 34))
       (i32.const 42) (i32.shr_u (call $has (i32.const 2)) (i32.const 1))))
+    (if (call $has (i32.const 32)) (then
+      (drop (call $call
+        (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0)
+        (i64.const 0) (i32.const 0) (i32.const 0)))))
     (i32.store (i32.const 8192) (local.get $status))
     (i32.store (i32.const 8196) (call $revert_code))
     (drop (call $set_return

@@ -56,8 +56,9 @@ limits! {
     /// calls deep. Native frames measured with functions made to maximise them: at most 17 bytes
     /// per word from the optimising compiler and allocator, 110 from the plain ones.
     STACK_WORDS_MAX = 16_384;
-    /// Words that a call from contract to contract takes besides the frames of both: those of the
-    /// host function, of instantiation and of the compiled code's entry. Measured: see `CHANGELOG`.
+    /// Words that a call from contract to contract takes besides the frames of both guests: those of
+    /// the host function, of instantiation and of the entry into compiled code. Measured: 16.5 KB in
+    /// a debug build, 65 bytes per word.
     CALL_STACK_WORDS = 256;
     /// Blocks, loops and ifs open at one place.
     NESTING_MAX = 256;

@@ -25,14 +25,14 @@ fn bad_b09_a_committed_block_executed_again_gives_the_stored_outcome() {
     chain.engine.commit(again).expect("it commits");
     let stored = chain.engine.execute_block(&block).expect("it is remembered");
     assert_same(&first, &stored, "after the commit");
-    assert_eq!(stored.gas_fee(), Amount(18_000));
+    assert_eq!(stored.gas_fee(), Amount(48_000));
     // Nothing was executed: had it been, everything would be a replay.
     assert_eq!(stored.metrics().transactions, 0);
     let tip = chain.engine.tip();
     chain.engine.commit(stored).expect("nothing is left to do");
     chain.engine.commit(first).expect("nothing is left to do");
     assert_eq!(chain.engine.tip(), tip);
-    assert_eq!((chain.balance(9), chain.balance(8)), (15, 18_000), "paid once");
+    assert_eq!((chain.balance(9), chain.balance(8)), (15, 48_000), "paid once");
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn bad_b09_two_threads_with_the_same_block_commit_it_once() {
         assert_eq!(first, second, "round {round}");
         let tip = chain.engine.tip();
         assert_eq!((tip.topoheight, tip.state_digest), (TopoHeight(1), first.1));
-        assert_eq!((chain.balance(9), chain.balance(8)), (15, 18_000), "round {round}");
+        assert_eq!((chain.balance(9), chain.balance(8)), (15, 48_000), "round {round}");
     }
 }
 
@@ -90,7 +90,7 @@ fn bad_b10_the_second_of_two_blocks_at_one_height_is_a_conflict() {
     let conflict = InvalidBlock::Conflict { topoheight: TopoHeight(1) };
     assert_invalid_block(chain.engine.commit(lost), &conflict);
     chain.assert_refused(&second, &conflict);
-    assert_eq!((chain.balance(9), chain.balance(8)), (15, 18_000), "the first stays");
+    assert_eq!((chain.balance(9), chain.balance(8)), (15, 48_000), "the first stays");
     // A lost commit is no reason to refuse work.
     chain.one(3, Order::transfer(account(9), 1));
 }

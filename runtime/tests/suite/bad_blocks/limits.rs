@@ -57,15 +57,15 @@ fn bad_b04_the_size_of_a_transaction_is_the_length_of_its_encoding() {
 
 #[test]
 fn bad_b05_declared_gas_one_above_the_limit_is_refused() {
-    let mut chain = Chain::with_params(4, |params| params.block_gas_limit = Gas(24_000));
+    let mut chain = Chain::with_params(4, |params| params.block_gas_limit = Gas(44_000));
     let send = |chain: &mut Chain, number, gas_limit| {
         chain.send(number, Order::transfer(account(9), 1).gas_limit(gas_limit))
     };
-    let txs = vec![send(&mut chain, 0, 12_000), send(&mut chain, 1, 12_001)];
+    let txs = vec![send(&mut chain, 0, 22_000), send(&mut chain, 1, 22_001)];
     let block = chain.block(txs);
-    let expected = InvalidBlock::TooMuchGas { limit: Gas(24_000), found: 24_001 };
+    let expected = InvalidBlock::TooMuchGas { limit: Gas(44_000), found: 44_001 };
     chain.assert_refused(&block, &expected);
-    let txs = vec![send(&mut chain, 0, 12_000), send(&mut chain, 1, 12_000)];
+    let txs = vec![send(&mut chain, 0, 22_000), send(&mut chain, 1, 22_000)];
     assert!(chain.run(txs).iter().all(Result::is_ok), "exactly the limit is fine");
 }
 
@@ -73,11 +73,11 @@ fn bad_b05_declared_gas_one_above_the_limit_is_refused() {
 fn bad_b05_gas_of_transactions_that_are_not_included_counts_too() {
     // Whether a transaction is included is known only after those before it have run, so a block's
     // gas is what its transactions declare, not what they use.
-    let mut chain = Chain::with_params(2, |params| params.block_gas_limit = Gas(24_000));
-    let unused = Order::transfer(account(9), 1).gas_limit(12_001).signed(1, 77);
+    let mut chain = Chain::with_params(2, |params| params.block_gas_limit = Gas(44_000));
+    let unused = Order::transfer(account(9), 1).gas_limit(22_001).signed(1, 77);
     let txs = vec![chain.send(0, Order::transfer(account(9), 1)), unused];
     let block = chain.block(txs);
-    let expected = InvalidBlock::TooMuchGas { limit: Gas(24_000), found: 24_001 };
+    let expected = InvalidBlock::TooMuchGas { limit: Gas(44_000), found: 44_001 };
     chain.assert_refused(&block, &expected);
 }
 
@@ -96,7 +96,7 @@ fn bad_b05_gas_sum_overflow_is_refused_and_the_largest_sum_is_not() {
     let half = |gas_limit| Order::transfer(account(9), 1).gas_limit(gas_limit).gas_price(0);
     let (low, high) = (u64::MAX / 2, u64::MAX / 2 + 1);
     let results = chain.run(vec![half(low).signed(0, 0), half(high).signed(1, 0)]);
-    assert!(results.iter().flatten().all(|receipt| receipt.gas_used == Gas(6_000)));
+    assert!(results.iter().flatten().all(|receipt| receipt.gas_used == Gas(16_000)));
     assert_eq!(chain.balance(9), 2);
 }
 

@@ -15,7 +15,7 @@ use crate::support::{Chain, GOLD, Order, account, genesis, guest};
 /// Transactions of a chain.
 const LONG: u64 = 10_000;
 /// Gas of a transfer.
-const TRANSFER_GAS: u64 = 6_000;
+const TRANSFER_GAS: u64 = 16_000;
 /// Room for the frames of a test, none for a recursion per transaction.
 const SMALL_STACK_BYTES: usize = 512 << 10;
 
@@ -194,7 +194,7 @@ fn bad_b14_a_block_of_nothing_but_failures_takes_fees_and_nonces_only() {
 
     let fee = |idx: usize| results[idx].as_ref().map_or(0, |receipt| receipt.fee.0);
     assert_eq!(fee(1), 2 * receipt(1).gas_used.0, "gas used times the price");
-    assert_eq!((fee(2), fee(3), fee(4)), (7_000, 400_000, 400_000));
+    assert_eq!((fee(2), fee(3), fee(4)), (27_000, 400_000, 400_000));
     let keys: BTreeSet<_> = outcome.change_set().changes().iter().map(|c| c.key.clone()).collect();
     let touched = [1, 2, 3, 4, 8].map(|number| StateKey::Account(account(number)));
     assert_eq!(keys, BTreeSet::from(touched), "fees and nonces, and who is paid");

@@ -22,7 +22,7 @@ fn bad_t16_a_call_of_a_contract_that_does_not_exist_pays_the_intrinsic_gas() {
     assert_eq!(receipt.gas_used.0, 5_000 + 5_000 + 500 + 10 * (2 + 3));
     // What it brings along stays where it was.
     let receipt = chain.assert_fails(0, order().deposit(GOLD, 5), &missing);
-    assert_eq!(receipt.gas_used.0, 5_000 + 5_000 + 500 + 10 * (2 + 3) + 1_000);
+    assert_eq!(receipt.gas_used.0, 5_000 + 5_000 + 500 + 10 * (2 + 3) + 11_000);
     // An account that holds money is no contract, nor is a person's key.
     chain.one(0, Order::transfer(nowhere, 5));
     chain.assert_fails(0, order(), &missing);
@@ -44,7 +44,7 @@ fn bad_t16_a_call_of_an_entry_that_is_not_exported_pays_the_intrinsic_gas() {
     for entry in ["nothing", "", "Transfer", "transfe", "memory", "take_input", "init", "migrate"] {
         let order = Order::invoke(token, entry, &supply).deposit(GOLD, 5);
         let receipt = chain.assert_fails(0, order, &no_entry);
-        let intrinsic = 5_000 + 5_000 + 1_000 + 10 * (supply.len() + entry.len()) as u64;
+        let intrinsic = 5_000 + 5_000 + 11_000 + 10 * (supply.len() + entry.len()) as u64;
         assert_eq!(receipt.gas_used.0, intrinsic, "{entry:?}");
     }
     assert_eq!(chain.view_number(token, "total_supply", &[]), 100);
@@ -64,7 +64,7 @@ fn bad_t16_an_export_with_parameters_or_results_is_refused_at_deployment() {
             Order::deploy(code.clone(), &[]),
             &reverted(RevertReason::ModuleRefused(ModuleFault::Export)),
         );
-        assert_eq!(receipt.gas_used.0, 10_000 + 500 * code.len() as u64, "checking is paid for");
+        assert_eq!(receipt.gas_used.0, 20_000 + 500 * code.len() as u64, "checking is paid for");
     }
 }
 

@@ -179,11 +179,11 @@ fn bad_t21_the_key_of_all_zeroes_is_anybodys_and_can_do_no_harm() {
     let tx = of(zero, Order::transfer(account(9), 1), borrowed);
     chain.assert_not_verified(&tx, &BAD);
     let tx = of(zero, Order::transfer(account(9), 1), forged(zero));
-    let (needed, found) = (12_001, Amount::ZERO);
+    let (needed, found) = (22_001, Amount::ZERO);
     chain.assert_not_included(tx, &InvalidTransaction::Unaffordable { needed, found });
-    let list = vec![(PublicKey(zero).into(), tos_runtime::AssetId::NATIVE, 6_001)];
+    let list = vec![(PublicKey(zero).into(), tos_runtime::AssetId::NATIVE, 16_001)];
     chain.one(0, Order::transfers(list));
-    let order = || Order::transfer(account(9), 1).gas_limit(6_000);
+    let order = || Order::transfer(account(9), 1).gas_limit(16_000);
     assert!(chain.run(vec![of(zero, order(), forged(zero))])[0].is_ok());
     assert_eq!(chain.balance(9), 1);
     let replay = InvalidTransaction::NonceTooLow { expected: Nonce(1), found: Nonce(0) };

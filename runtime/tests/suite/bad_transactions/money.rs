@@ -23,16 +23,16 @@ fn bad_t06_a_transfer_to_oneself_costs_the_fee_only() {
     let list = vec![(account(0), AssetId::NATIVE, 5_000), (account(0), GOLD, all_gold)];
     let receipt = chain.one(0, Order::transfers(list));
     assert!(receipt.status.is_success());
-    assert_eq!(receipt.fee.0, 7_000);
-    assert_eq!(chain.purse(0), before.paid(7_000));
+    assert_eq!(receipt.fee.0, 27_000);
+    assert_eq!(chain.purse(0), before.paid(27_000));
     // Everything but the reserve, and one more than that.
     let balance = chain.balance(0);
-    let order = |amount| Order::transfer(account(0), amount).gas_limit(6_000);
+    let order = |amount| Order::transfer(account(0), amount).gas_limit(16_000);
     let (needed, found) = (u128::from(balance) + 1, Amount(balance));
     let expected = InvalidTransaction::Unaffordable { needed, found };
-    chain.assert_not_included(order(balance - 5_999).signed(0, 1), &expected);
-    assert!(chain.one(0, order(balance - 6_000)).status.is_success());
-    assert_eq!(chain.balance(0), balance - 6_000);
+    chain.assert_not_included(order(balance - 15_999).signed(0, 1), &expected);
+    assert!(chain.one(0, order(balance - 16_000)).status.is_success());
+    assert_eq!(chain.balance(0), balance - 16_000);
 }
 
 #[test]
@@ -55,7 +55,7 @@ fn bad_t07_an_amount_of_zero_moves_nothing_and_pays_the_fee() {
     let receiver = StateKey::Account(account(9));
     assert_eq!(outcome.change_set().get(&receiver), None, "nothing creates no account");
     chain.engine.commit(outcome).expect("it commits");
-    assert_eq!(chain.purse(0), before.paid(7_000));
+    assert_eq!(chain.purse(0), before.paid(27_000));
     assert!(chain.one(0, Order::burn(GOLD, 0)).status.is_success());
     assert!(chain.one(0, Order::transfers(vec![])).status.is_success(), "no transfers at all");
     assert_eq!(chain.purse(0).gold, before.gold);
@@ -72,7 +72,7 @@ fn bad_t08_a_receiver_listed_three_times_receives_three_times() {
     let list = [1, 20, 300].map(|amount| (account(9), AssetId::NATIVE, amount)).to_vec();
     assert!(chain.one(0, Order::transfers(list)).status.is_success());
     assert_eq!(chain.balance(9), 321);
-    assert_eq!(chain.purse(0), before.sent(321).paid(8_000));
+    assert_eq!(chain.purse(0), before.sent(321).paid(38_000));
     // Between others and for several assets.
     let list = vec![
         (account(9), GOLD, 1),
@@ -106,23 +106,23 @@ fn bad_t08_fees_reach_the_beneficiary_after_the_last_transaction() {
     // Person 5 has nothing and is paid for the block: neither fees nor anything else can be spent
     // before it ends, except what a transaction sent.
     let spend =
-        |nonce, amount| Order::transfer(account(9), amount).gas_limit(6_000).signed(5, nonce);
+        |nonce, amount| Order::transfer(account(9), amount).gas_limit(16_000).signed(5, nonce);
     let txs = vec![
         chain.send(0, Order::transfer(account(9), 1)),
         spend(0, 2),
-        chain.send(0, Order::transfer(account(5), 6_001)),
+        chain.send(0, Order::transfer(account(5), 16_001)),
         spend(0, 1),
         spend(1, 2),
     ];
     let block = chain.block(txs).with_beneficiary(account(5));
     let outcome = chain.execute_block(&block);
-    let unaffordable = Err(InvalidTransaction::Unaffordable { needed: 6_002, found: Amount(0) });
+    let unaffordable = Err(InvalidTransaction::Unaffordable { needed: 16_002, found: Amount(0) });
     assert_eq!(outcome.results()[1], unaffordable, "fees of transaction 0 are not there yet");
     assert!(outcome.results()[3].is_ok());
     assert_eq!(outcome.results()[4], unaffordable);
-    assert_eq!(outcome.gas_fee(), Amount(18_000));
+    assert_eq!(outcome.gas_fee(), Amount(48_000));
     chain.engine.commit(outcome).expect("it commits");
-    assert_eq!((chain.balance(5), chain.nonce(5)), (18_000, 1), "visible after the block");
+    assert_eq!((chain.balance(5), chain.nonce(5)), (48_000, 1), "visible after the block");
     assert_eq!(chain.balance(9), 2);
     // In the next block it is money like any other.
     assert!(chain.one(5, Order::transfer(account(9), 1)).status.is_success());
@@ -140,8 +140,8 @@ fn bad_t09_native_outputs_beyond_the_balance_are_not_included() {
     };
     let mut nine = [FUNDS / 8; 9];
     nine[8] = 1;
-    let order = native(&nine).gas_limit(14_000);
-    let (needed, found) = (u128::from(FUNDS) + 1 + 14_000, Amount(FUNDS));
+    let order = native(&nine).gas_limit(104_000);
+    let (needed, found) = (u128::from(FUNDS) + 1 + 104_000, Amount(FUNDS));
     let expected = InvalidTransaction::Unaffordable { needed, found };
     chain.assert_not_included(order.signed(0, 0), &expected);
     let overflow = native(&[u64::MAX, 1]);
@@ -161,7 +161,7 @@ fn bad_t09_outputs_of_other_assets_beyond_the_balance_revert_all_of_them() {
     let mut list: Vec<_> = (20..).zip(amounts).map(|(to, n)| (account(to), GOLD, n)).collect();
     let expected = insufficient(GOLD, u128::from(needed), gold);
     let receipt = chain.assert_fails(0, Order::transfers(list.clone()), &expected);
-    assert_eq!(receipt.gas_used.0, 14_000);
+    assert_eq!(receipt.gas_used.0, 104_000);
     // The native transfer before it is undone with it.
     list.insert(0, (account(19), AssetId::NATIVE, 77));
     chain.assert_fails(0, Order::transfers(list), &expected);
@@ -194,7 +194,7 @@ fn bad_t10_an_unknown_asset_reverts() {
     assert_eq!(unknown.code(), 104);
     let list = vec![(account(9), AssetId::NATIVE, 1), (account(9), UNKNOWN, 1)];
     let receipt = chain.assert_fails(0, Order::transfers(list), &unknown);
-    assert_eq!(receipt.gas_used.0, 7_000);
+    assert_eq!(receipt.gas_used.0, 27_000);
     chain.assert_fails(0, Order::burn(UNKNOWN, 1), &unknown);
     let contract = chain.deploy(crate::support::guest!("deposit"), &[]);
     let order = Order::invoke(contract, "keep", &[0; 32]).deposit(UNKNOWN, 1);
@@ -248,7 +248,7 @@ fn bad_t24_a_receiver_that_does_not_exist_costs_what_one_that_does_costs() {
     let account = chain.engine.account(&account(9)).expect("it is read");
     assert!(account.exists());
     assert_eq!((account.native.0, account.nonce.0), (1, 0));
-    let after = before.sent(1).paid(6_000).sent(1).paid(6_000);
+    let after = before.sent(1).paid(16_000).sent(1).paid(16_000);
     assert_eq!(chain.purse(0), after, "the sender pays");
     // Another asset alone makes an account too.
     chain.one(0, Order::transfers(vec![(crate::support::account(8), GOLD, 1)]));

@@ -59,7 +59,7 @@ fn bad_t03_of_two_transactions_with_one_nonce_the_first_is_included() {
     assert!(results[0].as_ref().is_ok_and(|receipt| receipt.status.is_success()));
     assert_eq!(results[1], Err(low(1, 0)));
     assert_eq!(chain.balance(9), 1, "the first only");
-    assert_eq!(chain.purse(0), before.sent(1).paid(6_000), "the first pays");
+    assert_eq!(chain.purse(0), before.sent(1).paid(16_000), "the first pays");
 }
 
 #[test]
@@ -70,12 +70,12 @@ fn bad_t03_a_first_that_fails_uses_the_nonce_up() {
     let results = chain.run(vec![fails.signed(0, 0), Order::transfer(account(9), 2).signed(0, 0)]);
     assert_eq!(results[0].as_ref().expect("it is included").status.code(), 103);
     assert_eq!(results[1], Err(low(1, 0)));
-    assert_eq!(chain.purse(0), before.paid(6_000));
+    assert_eq!(chain.purse(0), before.paid(16_000));
     assert_eq!(chain.balance(9), 0);
 }
 
 /// Gas of a transfer; with it as the limit nothing is refunded.
-const EXACT: u64 = 6_000;
+const EXACT: u64 = 16_000;
 
 #[test]
 fn bad_t04_a_balance_one_below_reserve_and_value_is_not_enough() {

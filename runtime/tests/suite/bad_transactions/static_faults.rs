@@ -60,7 +60,7 @@ fn bad_t01_a_signature_under_another_version_does_not_verify() {
 fn bad_t05_gas_below_the_intrinsic_gas_or_above_the_maximum_is_refused() {
     let mut chain = Chain::new(2);
     let order = |gas_limit| Order::transfer(account(1), 1).gas_limit(gas_limit).gas_price(0);
-    let intrinsic = 6_000;
+    let intrinsic = 16_000;
     for found in [0, 1, intrinsic - 1] {
         let (intrinsic, found) = (Gas(intrinsic), Gas(found));
         let expected = InvalidTransaction::GasLimitTooLow { intrinsic, found };
@@ -91,7 +91,7 @@ fn bad_t05_the_largest_price_and_reserve_are_unaffordable_not_small() {
         chain.assert_not_included(order.signed(0, 0), &expected);
     };
     let order = Order::transfer(account(1), 5);
-    check(order.clone().gas_price(u64::MAX), 12_000 * max + 5);
+    check(order.clone().gas_price(u64::MAX), 22_000 * max + 5);
     check(order.clone().gas_price(u64::MAX).gas_limit(u64::MAX), max * max + 5);
     // Modulo 2^64 this reserve would be zero.
     check(order.gas_limit(1 << 32).gas_price(1 << 32), (1 << 64) + 5);
@@ -221,7 +221,11 @@ fn bad_t17_input_entry_and_code_end_at_their_limits() {
     too_long(&chain, Order::upgrade(echo, vec![7; limit + 1], &[]), TransactionPart::Code, limit);
     let malformed = RevertReason::ModuleRefused(ModuleFault::Malformed);
     let receipt = chain.assert_fails(0, code(limit), &reverted(malformed));
-    assert_eq!(receipt.gas_used.0, 5_000 + 5_000 + 500 * limit as u64, "every byte is paid for");
+    assert_eq!(
+        receipt.gas_used.0,
+        5_000 + 5_000 + 10_000 + 500 * limit as u64,
+        "every byte is paid for"
+    );
 }
 
 #[test]

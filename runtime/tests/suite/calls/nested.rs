@@ -95,6 +95,19 @@ fn what_cannot_be_called_is_a_status() {
 }
 
 #[test]
+fn a_refused_call_leaves_nothing_of_the_one_before() {
+    let (mut chain, proxies) = proxies(1);
+    let abort = chain.deploy(guest!("abort"), &[]);
+    let forward = Forward::new(abort, "abort", &5_u32.to_le_bytes());
+    let order = |forward: Forward| forward.order(proxies[0]).access(proxies[0], AccessMode::Write);
+    let reported = Reported::of(&chain.one(1, order(forward.clone())));
+    assert_eq!((reported.revert_code, &*reported.return_data), (5, &b"kept"[..]));
+    let forward = forward.flags(Forward::ASK_FOR_NOTHING_AFTER);
+    let reported = Reported::of(&chain.one(1, order(forward)));
+    assert_eq!(reported, Reported::status(Status::Reverted), "no code and no data are left");
+}
+
+#[test]
 fn a_contract_deployed_in_this_block_cannot_be_called_yet() {
     let (mut chain, proxies) = proxies(1);
     let deploy = chain.send(0, Order::deploy(wasm(COUNTER), &[]));

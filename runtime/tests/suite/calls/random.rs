@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::support::{Chain, Forward, Order, Reported, guest};
+use crate::support::{Chain, Forward, Order, Reported, account, guest, receipt};
 
 #[test]
 fn random_bytes_differ_by_block_transaction_and_request_and_repeat_when_executed_again() {
@@ -19,6 +19,18 @@ fn random_bytes_differ_by_block_transaction_and_request_and_repeat_when_executed
         }
     }
     assert_eq!(seen.len(), 24);
+}
+
+#[test]
+fn a_stream_does_not_depend_on_what_others_took() {
+    let mut chain = Chain::new(4);
+    let random = chain.deploy(guest!("random"), &[]);
+    let draw = || Order::invoke(random, "draw", &[]);
+    let mut second_after = |first: Order| {
+        let txs = vec![chain.send(1, first), chain.send(2, draw())];
+        receipt(&chain.execute(txs), 1).return_data.clone()
+    };
+    assert_eq!(second_after(draw()), second_after(Order::transfer(account(3), 1)));
 }
 
 #[test]

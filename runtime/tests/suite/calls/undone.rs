@@ -1,7 +1,7 @@
 //! What remains of callees that fail, and what they cost.
 
 use tos_host_api::Status;
-use tos_runtime::{AccessMode, AssetId, ContractId, ExecutionStatus, RevertReason};
+use tos_runtime::{AccessMode, AssetId, ContractId, ExecutionStatus, RevertReason, SlotKey};
 
 use crate::support::{COUNTER, Call, Chain, Forward, GOLD, Order, Reported, guest, wasm};
 
@@ -65,6 +65,24 @@ fn a_callee_that_halts_costs_the_gas_it_was_given_and_no_more() {
     };
     assert_eq!(used(spin, "spin", 50_000) - used(spin, "spin", 40_000), 10_000);
     assert_eq!(used(trap, "divide_by_zero", 50_000) - used(trap, "divide_by_zero", 40_000), 10_000);
+}
+
+#[test]
+fn a_callee_that_halts_leaves_nothing_behind() {
+    let Scene { mut chain, proxy, trap, .. } = scene();
+    chain.one(0, Order::transfer(proxy, 1_000));
+    // It writes "mark" in its caller's partition before it traps.
+    let forward = Forward::new(trap, "unreachable", &[]).gas(100_000);
+    let order = forward.deposit(AssetId::NATIVE, 400).order(proxy);
+    let order = declared(&chain, 2, order);
+    let receipt = chain.one(2, order);
+    assert!(receipt.status.is_success(), "{}", receipt.status);
+    assert_eq!(Reported::of(&receipt), Reported::status(Status::Halted));
+    let mark = SlotKey { contract: trap, partition: proxy.into(), key: b"mark".as_slice().into() };
+    assert_eq!(chain.engine.storage_value(&mark).expect("read"), None);
+    let native =
+        |of: ContractId| chain.engine.balance(&of.into(), AssetId::NATIVE).expect("read").0;
+    assert_eq!((native(proxy), native(trap)), (1_000, 0));
 }
 
 #[test]

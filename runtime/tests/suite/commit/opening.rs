@@ -103,9 +103,9 @@ fn the_whole_supply_can_be_one_allocation() {
         .with_balance(account(1), AssetId::NATIVE, Amount(u64::MAX - 1))
         .with_balance(account(2), AssetId::NATIVE, Amount(1));
     let mut chain = Chain::build(ContractEngine::builder().genesis(genesis));
-    let receipt = chain.one(1, Order::transfer(account(2), u64::MAX - 20_000));
+    let receipt = chain.one(1, Order::transfer(account(2), u64::MAX - 30_000));
     assert!(receipt.status.is_success());
-    assert_eq!(chain.balance(2), u64::MAX - 19_999);
+    assert_eq!(chain.balance(2), u64::MAX - 29_999);
 }
 
 #[test]

@@ -7,4 +7,5 @@ mod durability;
 mod execution;
 mod failures;
 mod gas;
+mod growth;
 mod hostile;

@@ -100,12 +100,12 @@ fn i08_a_block_is_admitted_by_the_gas_it_declares() {
     // I8, Sei #3583: one executor summed the gas used, the other the gas declared; a block between
     // the two split the network.
     let mut genesis = genesis(10);
-    genesis.params.block_gas_limit = Gas(100_000);
+    genesis.params.block_gas_limit = Gas(200_000);
     let builder = ContractEngine::builder().genesis(genesis).config(threads(4));
     let mut chain = Chain::build(builder);
     let pay = |gas: u64| Order::transfer(account(0), 1).gas_limit(gas);
-    for (last, admitted) in [(10_000, true), (10_001, false)] {
-        let mut txs: Vec<_> = (1..10).map(|number| chain.send(number, pay(10_000))).collect();
+    for (last, admitted) in [(20_000, true), (20_001, false)] {
+        let mut txs: Vec<_> = (1..10).map(|number| chain.send(number, pay(20_000))).collect();
         txs.push(chain.send(0, pay(last)));
         let block = chain.block(txs);
         for result in
@@ -114,7 +114,7 @@ fn i08_a_block_is_admitted_by_the_gas_it_declares() {
             match result {
                 Ok(outcome) => assert!(admitted && codes(&outcome) == [0; 10]),
                 Err(EngineError::InvalidBlock(InvalidBlock::TooMuchGas { limit, found })) => {
-                    assert_eq!((limit, found, admitted), (Gas(100_000), 100_001, false));
+                    assert_eq!((limit, found, admitted), (Gas(200_000), 200_001, false));
                 }
                 Err(error) => panic!("{error}"),
             }

@@ -9,7 +9,9 @@ use crate::support::{
     codes, guest, receipt,
 };
 
-const PAID: u64 = 6_000;
+const PAID: u64 = 16_000;
+/// What a burn pays.
+const BURN_PAID: u64 = 6_000;
 
 #[test]
 fn i05_paying_oneself_neither_creates_nor_loses_money() {
@@ -94,7 +96,7 @@ fn b03_a_payer_nobody_has_looked_at_yet_is_not_empty() {
     chain.one(0, Order::transfer(account(9), 50_000));
     let mut chain = Chain::on(storage, 3);
     let txs = vec![
-        Order::transfer(account(2), FUNDS - 12_000).signed(1, 0),
+        Order::transfer(account(2), FUNDS - 22_000).signed(1, 0),
         Order::transfer(account(2), 1).signed(9, 0),
     ];
     let outcome = chain.execute(txs);
@@ -131,14 +133,14 @@ fn what_is_received_can_be_spent_in_the_same_block_and_not_before() {
     let give = |to: u64, amount| Order::transfer(account(to), amount);
     let txs = vec![
         give(0, 1).signed(9, 0),
-        chain.send(1, give(9, 20_000)),
+        chain.send(1, give(9, 60_000)),
         give(10, 8_000).signed(9, 0),
         give(0, 1).signed(10, 0),
     ];
     let outcome = chain.execute(txs);
-    assert_eq!(codes(&outcome), [999, 0, 0, 999], "8000 do not cover a reserve of 12000");
+    assert_eq!(codes(&outcome), [999, 0, 0, 999], "8000 do not cover a reserve of 22000");
     chain.engine.commit(outcome).expect("it commits");
-    assert_eq!((chain.balance(9), chain.balance(10)), (20_000 - 8_000 - PAID, 8_000));
+    assert_eq!((chain.balance(9), chain.balance(10)), (60_000 - 8_000 - PAID, 8_000));
     assert_eq!((chain.nonce(9), chain.nonce(10)), (1, 0));
 }
 
@@ -190,10 +192,10 @@ fn b10_a_failed_transaction_counts_its_fee_and_nothing_else() {
     let outcome = chain.execute(txs);
     assert_eq!(codes(&outcome), [0, 103, 103]);
     assert_eq!(outcome.burned_supply(), Amount(FUNDS - 20_000));
-    assert_eq!(outcome.gas_fee(), Amount(3 * PAID));
+    assert_eq!(outcome.gas_fee(), Amount(3 * BURN_PAID));
     drop(outcome);
     let txs = vec![chain.send(2, Order::burn(GOLD, 1_000_001))];
-    assert_only_nonces_and_fees(&chain.execute(txs), &[(2, PAID)]);
+    assert_only_nonces_and_fees(&chain.execute(txs), &[(2, BURN_PAID)]);
 }
 
 #[test]
@@ -265,8 +267,8 @@ fn b11_b12_b13_the_reward_is_added_once_after_the_last_transaction() {
     // them in their own block is not possible by design, spending everything else is.
     let mut chain = Chain::new(4);
     let miner = 7;
-    chain.one(0, Order::transfer(account(miner), 12_000 + 1_000));
-    let everything = Order::transfer(account(0), 1_000).gas_limit(12_000);
+    chain.one(0, Order::transfer(account(miner), 22_000 + 1_000));
+    let everything = Order::transfer(account(0), 1_000).gas_limit(22_000);
     let txs = vec![
         chain.send(1, Order::transfer(account(2), 1).gas_price(4)),
         chain.send(miner, everything),
@@ -281,7 +283,7 @@ fn b11_b12_b13_the_reward_is_added_once_after_the_last_transaction() {
     assert_eq!(outcome.gas_fee(), Amount(fees));
     assert_conserved(&outcome, "a block with a reward");
     chain.engine.commit(outcome).expect("it commits");
-    assert_eq!(chain.balance(miner), 12_000 - PAID + 50 + fees);
+    assert_eq!(chain.balance(miner), 22_000 - PAID + 50 + fees);
     // Again, with the balance it has now: added, not replaced, and not added once more.
     let before = chain.balance(miner);
     let tx = chain.send(1, Order::transfer(account(2), 1));

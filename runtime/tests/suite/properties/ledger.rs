@@ -52,7 +52,8 @@ impl Ledger {
         if tx.nonce.0 != nonce || *self.balance(source, AssetId::NATIVE) < reserve + value {
             return 999;
         }
-        let fee = u128::from((5_000 + 1_000 * moves.len() as u64) * tx.gas_price.0);
+        let each = if burns { 1_000 } else { 11_000 };
+        let fee = u128::from((5_000 + each * moves.len() as u64) * tx.gas_price.0);
         self.nonces.insert(source, nonce + 1);
         *self.balance(source, AssetId::NATIVE) -= fee;
         self.fees += fee;

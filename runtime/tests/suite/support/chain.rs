@@ -44,7 +44,7 @@ pub(crate) struct Order {
 impl Order {
     pub(crate) fn new(data: TransactionType) -> Self {
         let gas_limit = match &data {
-            TransactionType::Transfers(transfers) => 10_000 + 2_000 * transfers.len() as u64,
+            TransactionType::Transfers(transfers) => 10_000 + 12_000 * transfers.len() as u64,
             TransactionType::Burn { .. } => 10_000,
             TransactionType::InvokeContract { .. } => 400_000,
             TransactionType::DeployContract { code, .. }

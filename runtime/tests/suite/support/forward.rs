@@ -29,6 +29,7 @@ impl Forward {
     pub(crate) const WRITE_BEFORE: u8 = 4;
     pub(crate) const ABORT_AFTER: u8 = 8;
     pub(crate) const EMIT_BEFORE: u8 = 16;
+    pub(crate) const ASK_FOR_NOTHING_AFTER: u8 = 32;
 
     pub(crate) fn new(to: ContractId, entry: &str, input: &[u8]) -> Self {
         Self {

@@ -3,10 +3,10 @@
 mod chain;
 mod claims;
 mod doctored;
-mod failing_storage;
 mod fleet;
 mod forward;
 mod generator;
+mod hostile;
 mod refusal;
 mod rng;
 
@@ -15,13 +15,14 @@ pub(crate) use claims::{
     assert_conserved, assert_only_nonces_and_fees, codes, receipt, undeclared, values,
 };
 pub(crate) use doctored::Doctored;
-pub(crate) use failing_storage::{CommitFault, FailingStorage};
 pub(crate) use fleet::{Fleet, assert_same};
 pub(crate) use forward::{Forward, Reported};
 pub(crate) use generator::{Ends, Generator};
+pub(crate) use hostile::{Hostile, place, words};
 pub(crate) use refusal::{Purse, assert_invalid_block};
 pub(crate) use rng::Rng;
 
+pub(crate) use tos_runtime::testing::{CommitFault, FailingStorage};
 use tos_runtime::{Address, AssetId, ChainId, PublicKey, SigningKey};
 
 /// The network of the tests.
@@ -32,6 +33,10 @@ pub(crate) const SILVER: AssetId = AssetId([3; 32]);
 
 pub(crate) const COUNTER: &str = include_str!("../../../../contracts/wat/counter.wat");
 pub(crate) const TOKEN: &str = include_str!("../../../../contracts/wat/token.wat");
+/// One export for each attack on the host interface.
+pub(crate) const HOSTILE: &str = include_str!("../../../../contracts/wat/hostile.wat");
+/// Every host function with the arguments a test chooses.
+pub(crate) const RAW: &str = include_str!("../../../../contracts/wat/raw.wat");
 
 /// A guest of `tests/wat`.
 macro_rules! guest {

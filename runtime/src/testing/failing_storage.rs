@@ -6,14 +6,15 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Condvar, Mutex};
 
-use tos_runtime::{
-    BlockRecord, ChainMeta, CommitBatch, Hash, MemoryStorage, StateKey, StateValue, Storage,
-    StorageError, TopoHeight,
-};
+use tos_host_api::{Hash, TopoHeight};
+
+use crate::error::StorageError;
+use crate::state::{StateKey, StateValue};
+use crate::storage::{BlockRecord, ChainMeta, CommitBatch, MemoryStorage, Storage};
 
 /// When a commit fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum CommitFault {
+pub enum CommitFault {
     /// Nothing was written.
     BeforeWriting,
     /// All of it was written, but the caller is told otherwise.
@@ -22,7 +23,7 @@ pub(crate) enum CommitFault {
 
 /// A handle: clones share one storage, so a test keeps one and gives the engine another.
 #[derive(Clone, Default)]
-pub(crate) struct FailingStorage {
+pub struct FailingStorage {
     shared: Arc<Shared>,
 }
 
@@ -47,53 +48,58 @@ struct Plan {
 }
 
 impl FailingStorage {
-    pub(crate) fn new() -> Self {
+    /// A storage that works.
+    #[must_use]
+    pub fn new() -> Self {
         Self::default()
     }
 
     /// Every read of this key fails from now on.
-    pub(crate) fn fail_reads_of(&self, key: StateKey) {
+    pub fn fail_reads_of(&self, key: StateKey) {
         self.plan(|plan| plan.failing_reads.insert(key));
     }
 
     /// No read fails any more.
-    pub(crate) fn heal(&self) {
+    pub fn heal(&self) {
         self.plan(|plan| plan.failing_reads.clear());
     }
 
     /// The commit after `skip` more fails, once.
-    pub(crate) fn fail_commit(&self, skip: usize, fault: CommitFault) {
+    pub fn fail_commit(&self, skip: usize, fault: CommitFault) {
         self.plan(|plan| plan.commit_fault = Some((skip, fault)));
     }
 
     /// Compiled modules come back with one bit changed from now on.
-    pub(crate) fn damage_artifacts(&self) {
+    pub fn damage_artifacts(&self) {
         self.plan(|plan| plan.damage_artifacts = true);
     }
 
     /// Commits stop before they write until [`FailingStorage::release_commits`].
-    pub(crate) fn hold_commits(&self) {
+    pub fn hold_commits(&self) {
         self.plan(|plan| plan.commits_allowed = Some(0));
     }
 
-    pub(crate) fn release_commits(&self) {
+    /// Lets held commits go on.
+    pub fn release_commits(&self) {
         self.plan(|plan| plan.commits_allowed = None);
         self.shared.released.notify_all();
     }
 
     /// Lets one of the held commits write.
-    pub(crate) fn release_one_commit(&self) {
+    pub fn release_one_commit(&self) {
         self.plan(|plan| plan.commits_allowed = Some(1));
         self.shared.released.notify_all();
     }
 
     /// Heights of the commits that were written, in order.
-    pub(crate) fn commits(&self) -> Vec<u64> {
+    #[must_use]
+    pub fn commits(&self) -> Vec<u64> {
         self.plan(|plan| plan.commits.iter().map(|height| height.0).collect())
     }
 
     /// How many compiled modules were stored: one for each compilation.
-    pub(crate) fn artifacts_stored(&self) -> usize {
+    #[must_use]
+    pub fn artifacts_stored(&self) -> usize {
         self.plan(|plan| plan.artifacts_stored)
     }
 

@@ -1,0 +1,4 @@
+;; An entry that does nothing: what entering a function costs.
+(module
+  (memory (export "memory") 1)
+  (func (export "run")))
