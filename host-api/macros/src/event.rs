@@ -32,8 +32,6 @@ pub(crate) fn expand(attribute: TokenStream, mut item: ItemStruct) -> Result<Tok
     }
     let (ident, text, fields) = (&item.ident, docs(&item.attrs), describe_fields(&item.fields));
     let data = expand_struct(ident, &item.fields);
-    let mut first = [0; TOPIC_LEN];
-    first[..name.len()].copy_from_slice(name.as_bytes());
     Ok(quote! {
         #item
 
@@ -48,8 +46,8 @@ pub(crate) fn expand(attribute: TokenStream, mut item: ItemStruct) -> Result<Tok
             };
 
             fn topics(&self, out: &mut ::tos_sdk::Buffer) {
-                out.push(&[#(#first),*]);
-                #(out.push(&::tos_sdk::Topic::topic(&self.#topics));)*
+                out.topic(#name);
+                #(::tos_sdk::Topic::topic(&self.#topics, out);)*
             }
         }
 

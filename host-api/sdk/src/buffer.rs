@@ -62,6 +62,16 @@ impl Buffer {
         self.push(text.as_bytes());
     }
 
+    /// Adds text, cut or padded with zeros to 32 bytes: a topic.
+    #[doc(hidden)]
+    pub fn topic(&mut self, text: &str) {
+        let mut topic = [0; 32];
+        for (place, byte) in topic.iter_mut().zip(text.bytes()) {
+            *place = byte;
+        }
+        self.push(&topic);
+    }
+
     /// Adds a number in decimal.
     pub(crate) fn number(&mut self, number: usize) {
         if number >= 10 {
@@ -108,15 +118,6 @@ impl Buffer {
         let len = self.len;
         // Frees the old area.
         *self = Self { start, len, room };
-    }
-}
-
-/// Copies bytes if there is exactly room for them. As `copy_from_slice` without a message to format,
-/// which costs kilobytes.
-pub(crate) fn copy(to: &mut [u8], from: &[u8]) {
-    if to.len() == from.len() {
-        // SAFETY: both have this length, and one is borrowed mutably.
-        unsafe { to.as_mut_ptr().copy_from_nonoverlapping(from.as_ptr(), from.len()) };
     }
 }
 

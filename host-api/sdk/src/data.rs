@@ -8,8 +8,9 @@ use tos_host_api::{
     Address, Amount, AssetId, ChainId, ContractId, Gas, Hash, Nonce, PublicKey, TopoHeight,
 };
 
-use crate::buffer::{Buffer, copy};
+use crate::buffer::Buffer;
 use crate::describe::Type;
+use crate::sys;
 
 /// A type that can be an argument, a result, a slot or part of an event.
 ///
@@ -123,10 +124,7 @@ impl<'a> Input<'a> {
     /// Takes as many bytes as the array has; zeros when there are fewer.
     #[inline]
     pub fn take_array<const N: usize>(&mut self) -> [u8; N] {
-        let mut out = [0; N];
-        let taken = self.take(N);
-        copy(&mut out, taken);
-        out
+        self.take(N).first_chunk().copied().unwrap_or([0; N])
     }
 
     /// Takes one byte.
@@ -293,12 +291,11 @@ impl Data for Address {
     }
 
     fn decode(input: &mut Input<'_>) -> Self {
-        let tag = input.take_byte();
-        if tag > 1 {
+        let bytes = input.take_array();
+        if bytes[0] > 1 {
             input.fail(Malformed::Invalid("an address begins with 0 or 1"));
         }
-        let identity = input.take_array();
-        if tag == 0 { Self::Key(PublicKey(identity)) } else { Self::Contract(ContractId(identity)) }
+        sys::address(bytes)
     }
 }
 

@@ -4,30 +4,22 @@
 use tos_host_api::{Address, AssetId, ContractId, Hash, Status, TopoHeight};
 
 use crate::buffer::Buffer;
-use crate::data::encode;
 use crate::error::within_limits;
 use crate::event::Event;
-use crate::sys::{self, AddressBytes};
-
-fn address([tag, identity @ ..]: AddressBytes) -> Address {
-    match tag {
-        0 => Address::Key(identity.into()),
-        _ => Address::Contract(identity.into()),
-    }
-}
+use crate::sys;
 
 /// Who calls this contract: the signer of the transaction or another contract. In views nobody: the
 /// zero key.
 #[must_use]
 pub fn caller() -> Address {
-    address(sys::caller())
+    sys::address(sys::caller())
 }
 
 /// Who signed the transaction. To decide what somebody may do, ask for the [`caller`]: a source can
 /// be tricked into calling a contract that calls this one.
 #[must_use]
 pub fn source() -> Address {
-    address(sys::source())
+    sys::address(sys::source())
 }
 
 /// This contract.
@@ -118,15 +110,32 @@ pub fn burn(asset: AssetId, amount: u64) -> Result<(), PaymentError> {
 /// Aborts when the transaction has emitted as many as it may, or the event is too long.
 #[track_caller]
 pub fn emit<E: Event>(event: &E) {
-    let mut topics = Buffer::new();
-    event.topics(&mut topics);
-    emit_encoded(E::DESCRIPTION.name, &topics, &encode(event));
+    emit_parts(E::DESCRIPTION.name, event);
+}
+
+/// An event without its type, so that its emission is in a module once and not once per event.
+trait Parts {
+    fn topics(&self, out: &mut Buffer);
+    fn data(&self, out: &mut Buffer);
+}
+
+impl<E: Event> Parts for E {
+    fn topics(&self, out: &mut Buffer) {
+        Event::topics(self, out);
+    }
+
+    fn data(&self, out: &mut Buffer) {
+        self.encode(out);
+    }
 }
 
 #[track_caller]
 #[inline(never)]
-fn emit_encoded(name: &str, topics: &[u8], data: &[u8]) {
-    within_limits(sys::emit(topics, data), name);
+fn emit_parts(name: &str, event: &dyn Parts) {
+    let (mut topics, mut data) = (Buffer::new(), Buffer::new());
+    event.topics(&mut topics);
+    event.data(&mut data);
+    within_limits(sys::emit(&topics, &data), name);
 }
 
 /// Gives a message to the operator of the node that runs this; never part of a result.

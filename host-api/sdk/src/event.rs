@@ -24,15 +24,15 @@ pub trait Event: Data {
 /// An identity is its own topic, an address that of its identity (without the tag: the data tells a
 /// user from a contract), a number its 16 little-endian bytes followed by zeros.
 pub trait Topic {
-    /// The topic.
-    fn topic(&self) -> [u8; 32];
+    /// Appends the topic, 32 bytes.
+    fn topic(&self, out: &mut Buffer);
 }
 
 macro_rules! identities {
     ($($ty:ident),*) => {$(
         impl Topic for $ty {
-            fn topic(&self) -> [u8; 32] {
-                self.0
+            fn topic(&self, out: &mut Buffer) {
+                out.push(&self.0);
             }
         }
     )*};
@@ -41,10 +41,10 @@ macro_rules! identities {
 identities!(PublicKey, ContractId, AssetId, Hash);
 
 impl Topic for Address {
-    fn topic(&self) -> [u8; 32] {
+    fn topic(&self, out: &mut Buffer) {
         match self {
-            Self::Key(key) => key.0,
-            Self::Contract(contract) => contract.0,
+            Self::Key(key) => key.topic(out),
+            Self::Contract(contract) => contract.topic(out),
         }
     }
 }
@@ -52,10 +52,9 @@ impl Topic for Address {
 macro_rules! numbers {
     ($($ty:ident),*) => {$(
         impl Topic for $ty {
-            fn topic(&self) -> [u8; 32] {
-                let mut topic = [0; 32];
-                topic[..16].copy_from_slice(&u128::from(*self).to_le_bytes());
-                topic
+            fn topic(&self, out: &mut Buffer) {
+                out.push(&u128::from(*self).to_le_bytes());
+                out.push(&[0; 16]);
             }
         }
     )*};

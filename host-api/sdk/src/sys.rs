@@ -10,6 +10,14 @@ use crate::buffer::Buffer;
 /// An address as the host reads and writes it.
 pub(crate) type AddressBytes = [u8; Address::ENCODED_LEN];
 
+/// The address in bytes that begin with 0 or 1.
+pub(crate) fn address([tag, identity @ ..]: AddressBytes) -> Address {
+    match tag {
+        0 => Address::Key(identity.into()),
+        _ => Address::Contract(identity.into()),
+    }
+}
+
 /// Room for answers whose length is not known: most values fit, so that one call is enough.
 const ROOM: usize = 128;
 

@@ -1,0 +1,35 @@
+#!/bin/sh
+# Builds every contract into `wasm/` and notes from which sources, or checks what is there:
+#
+#   ./build.sh            builds; run it after changing a contract or the SDK, and commit `wasm/`
+#   ./build.sh --check    builds and compares; fails if the bytes in `wasm/` are not those of the sources
+#
+# Needs `rustup target add wasm32v1-none`. Each contract is built alone: together, cargo would unite
+# their features, and a contract that is also used as a library would lose its entries.
+set -eu
+cd "$(dirname "$0")"
+
+for manifest in */Cargo.toml; do
+    name=${manifest%/Cargo.toml}
+    [ "$name" = host-api ] && continue
+    cargo build --quiet --release --locked --package "$name"
+    built=target/wasm32v1-none/release/$name.wasm
+    if [ "${1:-}" = --check ]; then
+        cmp "$built" "wasm/$name.wasm"
+    else
+        cp "$built" "wasm/$name.wasm"
+    fi
+    echo "$name: $(wc -c <"$built") bytes"
+done
+
+# All that the bytes depend on, and the bytes, so that a test can compare without building.
+files() {
+    printf '%s\n' Cargo.toml Cargo.lock .cargo/config.toml ../rust-toolchain.toml
+    find -L . -path ./target -prune -o \( -name '*.rs' -o -name Cargo.toml -o -name '*.wasm' \) \
+        -type f -print | sed 's|^\./||' | grep -v -e '^Cargo.toml$' -e '^host-api/.*tests\?/'
+}
+if [ "${1:-}" = --check ]; then
+    sha256sum --quiet --check wasm/SHA256SUMS
+else
+    files | LC_ALL=C sort | xargs sha256sum >wasm/SHA256SUMS
+fi
