@@ -74,8 +74,6 @@ pub enum AmmError {
     NotApproved = 8,
     /// The token failed in another way, or the address is no token.
     TokenFailed = 9,
-    /// The contract's account has too little: an error of the contract.
-    Short = 10,
 }
 
 /// Somebody has swapped.
@@ -129,7 +127,7 @@ impl Amm {
     pub fn sell(&mut self, amount_in: u64, min_out: u64) -> Result<u64, AmmError> {
         let amount_out = self.swap(Side::Token, amount_in, min_out)?;
         self.fetch_tokens(env::caller(), amount_in)?;
-        pay(env::caller(), amount_out)?;
+        env::pay(env::caller(), AssetId::NATIVE, amount_out);
         Ok(amount_out)
     }
 
@@ -181,7 +179,7 @@ impl Amm {
         let rest = Reserves { native: reserves.native - native, token: reserves.token - token };
         self.set_liquidity(provider, rest, total - shares);
         self.send_tokens(provider, token)?;
-        pay(provider, native)?;
+        env::pay(provider, AssetId::NATIVE, native);
         Ok(Reserves { native, token })
     }
 
@@ -255,10 +253,6 @@ fn token_error(error: CallError<TokenError>) -> AmmError {
         CallError::Reverted(TokenError::NotAllowed) => AmmError::NotApproved,
         _ => AmmError::TokenFailed,
     }
-}
-
-fn pay(to: Address, amount: u64) -> Result<(), AmmError> {
-    env::transfer(to, AssetId::NATIVE, amount).or(Err(AmmError::Short))
 }
 
 /// What an amount gives: as much as leaves the product of the reserves as it was, rounded down, where

@@ -68,8 +68,6 @@ pub enum AuctionError {
     AlreadyClosed = 9,
     /// Nothing of this asset is due to the caller.
     NothingDue = 10,
-    /// The contract's account has too little: an error of the contract.
-    Short = 11,
 }
 
 /// The lot is on offer.
@@ -173,7 +171,7 @@ impl Auction {
         let caller = env::caller();
         let amount = self.due.get(&(caller, asset)).ok_or(AuctionError::NothingDue)?;
         self.due.remove(&(caller, asset));
-        env::transfer(caller, asset, amount).or(Err(AuctionError::Short))?;
+        env::pay(caller, asset, amount);
         Ok(amount)
     }
 

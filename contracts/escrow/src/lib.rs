@@ -38,8 +38,6 @@ pub enum EscrowError {
     NoDeal = 4,
     /// The deal has not expired.
     NotExpired = 5,
-    /// The contract's account has too little: an error of the contract.
-    Short = 6,
 }
 
 /// A deal is open.
@@ -103,7 +101,8 @@ impl Escrow {
     pub fn release(&mut self, payee: Address, reference: u64) -> Result<(), EscrowError> {
         let payer = env::caller();
         let deal = self.close(payer, payee, reference, true)?;
-        env::transfer(payee, deal.asset, deal.amount).or(Err(EscrowError::Short))
+        env::pay(payee, deal.asset, deal.amount);
+        Ok(())
     }
 
     /// Gives the caller the money of one of their deals back, which has expired.
@@ -112,7 +111,8 @@ impl Escrow {
         let payer = env::caller();
         let deal = self.close(payer, payee, reference, false)?;
         require!(env::topoheight() >= deal.expires, EscrowError::NotExpired);
-        env::transfer(payer, deal.asset, deal.amount).or(Err(EscrowError::Short))
+        env::pay(payer, deal.asset, deal.amount);
+        Ok(())
     }
 
     /// An open deal.
