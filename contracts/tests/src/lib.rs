@@ -1,0 +1,85 @@
+//! What the tests of the contracts share: where the built bytes are, and the figures of each.
+
+use borsh::BorshDeserialize;
+use tos_runtime::testing::{Called, Figures};
+use tos_runtime::{Address, Event};
+
+/// Longest module in bytes that an example may become.
+const MODULE_LEN_MAX: u64 = 32 * 1024;
+
+/// Where the built bytes of a contract are.
+#[must_use]
+pub fn wasm(contract: &str) -> String {
+    format!("{}/../wasm/{contract}.wasm", env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The gas of a contract's calls, and the size of its module: recorded in `figures/`, compared from
+/// then on.
+pub struct Record(Figures);
+
+impl Record {
+    /// The record of a contract.
+    ///
+    /// # Panics
+    /// When the contract is not built, or too large for an example.
+    #[track_caller]
+    pub fn of(contract: &str) -> Self {
+        let module = std::fs::metadata(wasm(contract));
+        let module_len = module.unwrap_or_else(|error| panic!("{contract}: {error}")).len();
+        assert!(module_len <= MODULE_LEN_MAX, "{contract} has {module_len} bytes");
+        let file = format!("{}/figures/{contract}.txt", env!("CARGO_MANIFEST_DIR"));
+        let mut figures = Figures::in_file(file);
+        figures.add("module, bytes", module_len);
+        Self(figures)
+    }
+
+    /// Demands that a call succeeds and its access template says exactly what it touches; notes its
+    /// gas.
+    ///
+    /// # Panics
+    /// When it does not.
+    #[track_caller]
+    pub fn gas(&mut self, what: &str, called: Called) -> Called {
+        let called = exact(called);
+        self.0.add(&format!("{what}, gas"), called.gas_used().0);
+        called
+    }
+
+    /// Compares with what is recorded, or records.
+    ///
+    /// # Panics
+    /// When a figure differs.
+    #[track_caller]
+    pub fn check(self) {
+        self.0.check();
+    }
+}
+
+/// Demands that a call succeeds and its access template says exactly what it touches.
+///
+/// # Panics
+/// When it does not.
+#[track_caller]
+pub fn exact(called: Called) -> Called {
+    let called = called.expect_ok();
+    assert!(called.superfluous.is_empty(), "the template declares too much: {called:?}");
+    called
+}
+
+/// Demands that an event has this name and these addresses as its topics; returns its data.
+///
+/// # Panics
+/// When it has others, or its data is no `T`.
+#[track_caller]
+pub fn event<T: BorshDeserialize>(event: &Event, name: &str, topics: &[Address]) -> T {
+    let mut first = [0; 32];
+    first[..name.len()].copy_from_slice(name.as_bytes());
+    let identity = |address: &Address| match address {
+        Address::Key(key) => key.0,
+        Address::Contract(contract) => contract.0,
+    };
+    let expected: Vec<_> = [first].into_iter().chain(topics.iter().map(identity)).collect();
+    let found: Vec<_> = event.topics.iter().map(|topic| topic.0).collect();
+    assert_eq!(found, expected, "the topics of {name}");
+    borsh::from_slice(&event.data).unwrap_or_else(|error| panic!("the data of {name}: {error}"))
+}
