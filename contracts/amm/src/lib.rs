@@ -64,7 +64,7 @@ pub enum AmmError {
     Slippage = 3,
     /// The pool would hold more than fits.
     TooMuch = 4,
-    /// The first liquidity is worth too little.
+    /// The liquidity is not worth a share.
     TooLittle = 5,
     /// The caller has fewer shares.
     InsufficientShares = 6,

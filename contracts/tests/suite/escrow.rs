@@ -78,7 +78,7 @@ fn a_deal_can_be_in_any_asset() {
 #[test]
 fn a_deal_needs_money_time_and_a_reference_of_its_own() {
     let (mut chain, [alice, bob, ..], escrow) = escrow();
-    let none = open(escrow, &bob, 0, LATER);
+    let none = TestCall::new(escrow, "open", (bob.address(), 1_u64, AssetId::NATIVE, LATER));
     let _ = chain.send(&alice, none).expect_reverted(NOTHING_DEPOSITED);
     // Gold came along, but the deal is over native money.
     chain.give(&alice, TestChain::GOLD, 7);
