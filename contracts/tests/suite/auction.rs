@@ -147,6 +147,9 @@ fn a_bid_beats_the_reserve_and_the_last() {
     let all = [bob, carol, dave].map(|who| due(&chain, who));
     assert_eq!(all, [203, 101, 102]);
     assert_conserved(&chain, &people, auction, (104, 10));
+    assert_eq!(exact(chain.call(bob, auction, "collect", NATIVE)).returned::<u64>(), 203);
+    let _ = chain.call(bob, auction, "collect", NATIVE).expect_reverted(NOTHING_DUE);
+    assert_conserved(&chain, &people, auction, (104, 10));
 }
 
 #[test]
