@@ -1,13 +1,13 @@
 //! A market between a token and native money: a constant product pool.
 //!
-//! Native money comes with a call, as its deposit. Tokens do not: whoever sells them or adds liquidity
-//! first lets the pool spend them with the token's `approve`, and the pool fetches what it needs with
-//! `transfer_from`. The pool sends tokens with `transfer`.
+//! Native money comes with a call, as its deposit. Tokens do not: whoever sells them or adds
+//! liquidity first lets the pool spend them with the token's `approve`, and the pool fetches what
+//! it needs with `transfer_from`. The pool sends tokens with `transfer`.
 //!
-//! The pool goes by its own books and not by its balances, so that nobody moves the price by sending
-//! it something. All rounding is in the pool's favour: neither a swap nor a change of liquidity ever
-//! makes a share worth less. Calls of one pool wait for each other; pools do not, also with the same
-//! token, since a transfer of tokens touches the two holders only.
+//! The pool goes by its own books and not by its balances, so that nobody moves the price by
+//! sending it something. All rounding is in the pool's favour: neither a swap nor a change of
+//! liquidity ever makes a share worth less. Calls of one pool wait for each other; pools do not,
+//! also with the same token, since a transfer of tokens touches the two holders only.
 //!
 //! A pool is as good as its token: one that lies about transfers can take the native money.
 #![no_std]
@@ -49,8 +49,8 @@ pub enum Side {
 /// What stays of each 1000 units given: the fee is 0.3 %.
 const KEPT_PER_MILLE: u128 = 997;
 
-/// Shares of the first deposit that nobody gets: so the pool is never empty again, and a share never
-/// so dear that rounding takes much from those who come later.
+/// Shares of the first deposit that nobody gets: so the pool is never empty again, and a share
+/// never so dear that rounding takes much from those who come later.
 pub const LOCKED_SHARES: u64 = 1_000;
 
 /// What can go wrong.
@@ -219,9 +219,7 @@ impl Amm {
         let Reserves { native, token } = self.reserves.load();
         // What goes out is less than what there is.
         let reserves = match gave {
-            Side::Native => {
-                Reserves { native: sum(native, amount_in)?, token: token - amount_out }
-            }
+            Side::Native => Reserves { native: sum(native, amount_in)?, token: token - amount_out },
             Side::Token => Reserves { native: native - amount_out, token: sum(token, amount_in)? },
         };
         self.reserves.set(&reserves);
@@ -255,9 +253,9 @@ fn token_error(error: CallError<TokenError>) -> AmmError {
     }
 }
 
-/// What an amount gives: as much as leaves the product of the reserves as it was, rounded down, where
-/// the fee does not count as given but stays. Everything fits: a product of two `u64` is a `u128`,
-/// and less goes out than there is.
+/// What an amount gives: as much as leaves the product of the reserves as it was, rounded down,
+/// where the fee does not count as given but stays. Everything fits: a product of two `u64` is a
+/// `u128`, and less goes out than there is.
 fn amount_out(amount_in: u64, reserve_in: u64, reserve_out: u64) -> Result<u64, AmmError> {
     require!(amount_in > 0, AmmError::NothingGiven);
     require!(reserve_in > 0, AmmError::Empty);

@@ -2,8 +2,8 @@
 //!
 //! Nobody is paid by somebody else's call: what a bid, or the end, makes due is put down, and each
 //! collects their own. A bid then touches nobody but the bidder and the auction, and a bidder whose
-//! account could not be paid would not be in anybody's way. Bids of one auction wait for each other,
-//! since each has to beat the last; those of different auctions do not.
+//! account could not be paid would not be in anybody's way. Bids of one auction wait for each
+//! other, since each has to beat the last; those of different auctions do not.
 #![no_std]
 
 use tos_sdk::prelude::*;
@@ -146,8 +146,8 @@ impl Auction {
         Ok(())
     }
 
-    /// Ends the auction: the lot is due to the highest bidder and the price to the seller, or the lot
-    /// to the seller if nobody bid. Anybody may do this.
+    /// Ends the auction: the lot is due to the highest bidder and the price to the seller, or the
+    /// lot to the seller if nobody bid. Anybody may do this.
     #[access(contract: write)]
     pub fn close(&mut self) -> Result<(), AuctionError> {
         let lot = self.offered()?;
@@ -194,8 +194,8 @@ impl Auction {
         self.lot.get().ok_or(AuctionError::NotOpen)
     }
 
-    /// Puts down that money is due. The sum cannot overflow: the contract's account holds all of it,
-    /// and an asset's supply is a `u64`.
+    /// Puts down that money is due. The sum cannot overflow: the contract's account holds all of
+    /// it, and an asset's supply is a `u64`.
     fn owe(&mut self, to: Address, asset: AssetId, amount: u64) {
         if amount > 0 {
             let due = self.due.load_or_default(&(to, asset)) + amount;

@@ -1,8 +1,9 @@
-//! An escrow. Whoever pays deposits money for somebody and releases it when the goods have come; when
-//! a deal expires, the payer can take the money back.
+//! An escrow. Whoever pays deposits money for somebody and releases it when the goods have come;
+//! when a deal expires, the payer can take the money back.
 //!
-//! A deal is in its payer's partition, so any number of people open deals at once. Money that leaves
-//! does so from the contract's one account: releases and refunds of one escrow wait for each other.
+//! A deal is in its payer's partition, so any number of people open deals at once. Money that
+//! leaves does so from the contract's one account: releases and refunds of one escrow wait for each
+//! other.
 #![no_std]
 
 use tos_sdk::prelude::*;

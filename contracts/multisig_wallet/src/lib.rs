@@ -1,9 +1,9 @@
 //! A wallet of several owners. It pays when enough of them approve; anybody can pay into it, by an
 //! ordinary transfer to its address.
 //!
-//! A payout's id is the hash of what it says, so an approval is one of exactly this payout, whatever
-//! else is proposed before it. That is also why an approval need not look at the proposal: it writes
-//! into the owner's partition and adds to a counter, so owners approve at the same time.
+//! A payout's id is the hash of what it says, so an approval is one of exactly this payout,
+//! whatever else is proposed before it. That is also why an approval need not look at the proposal:
+//! it writes into the owner's partition and adds to a counter, so owners approve at the same time.
 #![no_std]
 
 use tos_sdk::prelude::*;

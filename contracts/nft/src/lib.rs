@@ -1,9 +1,9 @@
 //! Tokens of which each is one of a kind.
 //!
-//! Who owns a token is not kept with its owner, where nobody could look it up by token, nor in a map
-//! of the contract, for which all transfers would wait. A token's id is an address that nobody has,
-//! and what is known about the token is in the partition of that address: a transfer writes the
-//! token and its sender, and only adds to the receiver's number of tokens. So different people
+//! Who owns a token is not kept with its owner, where nobody could look it up by token, nor in a
+//! map of the contract, for which all transfers would wait. A token's id is an address that nobody
+//! has, and what is known about the token is in the partition of that address: a transfer writes
+//! the token and its sender, and only adds to the receiver's number of tokens. So different people
 //! transfer different tokens at once, also to one and the same collector.
 #![no_std]
 

@@ -1,5 +1,5 @@
-//! Each example contract: what it does, each of its errors, what it conserves, what runs in parallel,
-//! what it costs.
+//! Each example contract: what it does, each of its errors, what it conserves, what runs in
+//! parallel, what it costs.
 
 mod amm;
 mod auction;

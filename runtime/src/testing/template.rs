@@ -14,9 +14,8 @@ impl TestChain {
     /// What the contract's template declares for a call beyond what the call needs; nothing when it
     /// has no template or the call fails, as failing calls need less than others.
     ///
-    /// # Panics
-    /// When the template lacks an account or has too weak a mode, with everything to change; when the
-    /// engine fails.
+    /// # Panics When the template lacks an account or has too weak a mode, with everything to
+    /// change; when the engine fails.
     #[track_caller]
     pub(super) fn superfluous(
         &self,
