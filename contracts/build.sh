@@ -2,7 +2,7 @@
 # Builds every contract into `wasm/` and notes from which sources, or checks what is there:
 #
 #   ./build.sh            builds; run it after changing a contract or the SDK, and commit `wasm/`
-#   ./build.sh --check    builds and compares; fails if the bytes in `wasm/` are not those of the sources
+#   ./build.sh --check    builds and compares; fails if `wasm/` is not what the sources give
 #
 # Needs `rustup target add wasm32v1-none`. Each contract is built alone: together, cargo would unite
 # their features, and a contract that is also used as a library would lose its entries.
@@ -17,7 +17,7 @@ for manifest in */Cargo.toml; do
     if [ "${1:-}" = --check ]; then
         cmp "$built" "wasm/$name.wasm"
     else
-        cp "$built" "wasm/$name.wasm"
+        cat "$built" >"wasm/$name.wasm"
     fi
     echo "$name: $(wc -c <"$built") bytes"
 done
@@ -25,7 +25,8 @@ done
 # All that the bytes depend on, and the bytes, so that a test can compare without building.
 files() {
     printf '%s\n' Cargo.toml Cargo.lock .cargo/config.toml ../rust-toolchain.toml
-    find -L . \( -path ./target -o -path ./tests \) -prune -o \( -name '*.rs' -o -name Cargo.toml -o -name '*.wasm' \) \
+    find -L . \( -path ./target -o -path ./tests \) -prune \
+        -o \( -name '*.rs' -o -name Cargo.toml -o -name '*.wasm' \) \
         -type f -print | sed 's|^\./||' | grep -v -e '^Cargo.toml$' -e '^host-api/.*tests\?/'
 }
 if [ "${1:-}" = --check ]; then

@@ -138,6 +138,7 @@ macro_rules! host_functions {
         #[cfg(not(target_arch = "wasm32"))]
         #[allow(unsafe_code, reason = "the signatures are those of the imports")]
         #[allow(clippy::missing_safety_doc, reason = "nothing is read or written")]
+        #[allow(clippy::too_many_arguments, reason = "`call` takes eight")]
         pub mod guest {
             $(
                 #[doc = $summary]

@@ -107,6 +107,7 @@ pub use access::AccessSet;
 #[cfg(feature = "tokio")]
 pub use async_engine::AsyncEngine;
 pub use config::{EngineConfig, ProtocolParams};
+pub use description::{CallAccessError, Description, TemplateError};
 pub use ed25519_zebra::SigningKey;
 pub use engine::{ContractEngine, ContractEngineBuilder, Simulation, Tip, View};
 pub use error::{

@@ -4,9 +4,6 @@ use borsh::BorshDeserialize;
 use tos_runtime::testing::{Called, Figures};
 use tos_runtime::{Address, Event};
 
-/// Longest module in bytes that an example may become.
-const MODULE_LEN_MAX: u64 = 32 * 1024;
-
 /// Where the built bytes of a contract are.
 #[must_use]
 pub fn wasm(contract: &str) -> String {
@@ -21,12 +18,11 @@ impl Record {
     /// The record of a contract.
     ///
     /// # Panics
-    /// When the contract is not built, or too large for an example.
+    /// When the contract is not built.
     #[track_caller]
     pub fn of(contract: &str) -> Self {
         let module = std::fs::metadata(wasm(contract));
         let module_len = module.unwrap_or_else(|error| panic!("{contract}: {error}")).len();
-        assert!(module_len <= MODULE_LEN_MAX, "{contract} has {module_len} bytes");
         let file = format!("{}/figures/{contract}.txt", env!("CARGO_MANIFEST_DIR"));
         let mut figures = Figures::in_file(file);
         figures.add("module, bytes", module_len);

@@ -8,9 +8,6 @@ const INSUFFICIENT: u32 = 1;
 const NOT_AUTHORITY: u32 = 2;
 const NOT_ALLOWED: u32 = 3;
 
-/// Longest module in bytes.
-const MODULE_LEN_MAX: u64 = 12 * 1024;
-
 const SUPPLY: u64 = 1_000;
 
 /// Everybody has a quarter.
@@ -65,12 +62,6 @@ fn it_moves_and_keeps_its_supply_at_the_recorded_price() {
     exact(chain.call(bob, token, "approve", (c, 0_u64)));
     assert_eq!(chain.view::<u64>(token, "allowance", (b, c)), 0);
     record.check();
-}
-
-#[test]
-fn the_module_stays_small() {
-    let module = std::fs::metadata(wasm("token")).expect("it is built");
-    assert!(module.len() <= MODULE_LEN_MAX, "token has {} bytes", module.len());
 }
 
 #[test]

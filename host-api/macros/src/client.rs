@@ -26,7 +26,7 @@ pub(crate) fn expand(visibility: &Visibility, of: &Ident, methods: &[Method<'_>]
         #[allow(dead_code, reason = "not every contract is called by others")]
         #visibility struct #client(::tos_sdk::Callee);
 
-        #[allow(dead_code, reason = "nobody has to call everything")]
+        #[allow(dead_code, clippy::ptr_arg, reason = "calls take what entries do, by reference")]
         impl #client {
             /// A contract; calls give it all the gas there is and no deposits.
             #[must_use]

@@ -88,10 +88,19 @@ pub(crate) fn expand(mut item: ItemImpl) -> Result<TokenStream> {
             <#ty as ::tos_sdk::Entries>::DESCRIPTION
         ));
 
-        #[cfg(all(target_arch = "wasm32", not(feature = "library")))]
-        #[allow(unexpected_cfgs, unsafe_code, reason = "exports; not every contract is a library")]
+        // Not every contract is used as a library.
+        #[allow(unexpected_cfgs)]
         const _: () = {
-            #(#exports)*
+            #[cfg(all(target_arch = "wasm32", not(feature = "library")))]
+            #[allow(unsafe_code, reason = "entries are exported under their names")]
+            const _: () = {
+                // A second contract in the module, a library whose entries are not switched off,
+                // would add its entries to this one's. The linker refuses a second one of these.
+                #[unsafe(export_name = "tos_one_contract_per_module")]
+                static ONLY: u8 = 0;
+
+                #(#exports)*
+            };
         };
     })
 }
@@ -228,7 +237,7 @@ impl Entry {
         let types = self.arguments.iter().map(|argument| &argument.ty);
         let function = Ident::new(&format!("check_{}", self.name), Span::call_site());
         Some(quote! {
-            #[allow(dead_code, unused_variables, reason = "it only has to compile")]
+            #[allow(dead_code, unused_variables, clippy::ptr_arg, reason = "it has to compile")]
             fn #function(#(#names: &#types),*) {
                 #checks
             }

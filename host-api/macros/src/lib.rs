@@ -35,8 +35,8 @@ pub fn contract(attribute: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// A method with `&self` is a view, one with `&mut self` a call. `#[init]` marks the one that runs
 /// at deployment, `#[migrate]` the one that runs at an upgrade. Arguments are taken by value.
-/// `#[access(...)]` is the entry's access template: which accounts it touches besides the source, and
-/// how. It begins with `caller`, `source`, `contract` or an argument, goes on with fields and
+/// `#[access(...)]` is the entry's access template: which accounts it touches besides the source,
+/// and how. It begins with `caller`, `source`, `contract` or an argument, goes on with fields and
 /// `[..]` for each element, and ends with `read`, `credit` or `write`. A method that touches nobody
 /// else says `#[access()]`; one without a template leaves finding out to a simulation.
 ///
@@ -66,7 +66,7 @@ pub fn contract(attribute: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// A template is checked where it is written: this has no field `too`.
 ///
-/// ```compile_fail
+/// ```compile_fail,E0609
 /// # use tos_sdk::prelude::*;
 /// # #[contract] pub struct Payroll { paid: PerAccount<Counter> }
 /// # #[derive(Data)] pub struct Wage { to: Address, amount: u64 }
@@ -79,7 +79,7 @@ pub fn contract(attribute: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// And a view changes nothing:
 ///
-/// ```compile_fail
+/// ```compile_fail,E0596
 /// # use tos_sdk::prelude::*;
 /// # #[contract] pub struct Payroll { paid: PerAccount<Counter> }
 /// #[entries]

@@ -51,8 +51,8 @@ impl Buffer {
         if len > self.room {
             self.grow_to(len.wrapping_add(len).max(ROOM_MIN));
         }
-        // SAFETY: there is room for the bytes behind the first `len`, and they are not borrowed from
-        // this buffer, which is borrowed mutably.
+        // SAFETY: there is room for the bytes behind the first `len`, and they are not borrowed
+        // from this buffer, which is borrowed mutably.
         unsafe { self.start.add(self.len).copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
         self.len = len;
     }
@@ -62,14 +62,11 @@ impl Buffer {
         self.push(text.as_bytes());
     }
 
-    /// Adds text, cut or padded with zeros to 32 bytes: a topic.
+    /// Adds text of at most 32 bytes, padded with zeros to that: a topic.
     #[doc(hidden)]
     pub fn topic(&mut self, text: &str) {
-        let mut topic = [0; 32];
-        for (place, byte) in topic.iter_mut().zip(text.bytes()) {
-            *place = byte;
-        }
-        self.push(&topic);
+        self.push(text.as_bytes());
+        self.push([0; 32].get(text.len()..).unwrap_or_default());
     }
 
     /// Adds a number in decimal.

@@ -36,8 +36,8 @@ pub enum CallError<E> {
     RevertedWith(u32),
     /// The callee was stopped: out of gas, trap, stack limit. All gas it was given is gone.
     Halted,
-    /// The callee did not run: it or the entry does not exist, it is running already, too many calls
-    /// run, or the deposits cannot be made. The status as the host gave it.
+    /// The callee did not run: it or the entry does not exist, it is running already, too many
+    /// calls run, or the deposits cannot be made. The status as the host gave it.
     Refused(i32),
     /// The callee returned something else.
     Malformed(Malformed),

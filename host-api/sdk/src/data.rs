@@ -31,6 +31,10 @@ use crate::sys;
 /// assert_eq!(bytes.len(), 32 + 8 + 1);
 /// assert_eq!(Offer::from_bytes(&bytes), Ok(offer));
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be stored, passed or returned",
+    note = "an author's own type has `#[derive(Data)]`; contracts have no floats and no `usize`"
+)]
 pub trait Data: Sized {
     /// What the type looks like to tools.
     const TYPE: Type;
@@ -38,8 +42,9 @@ pub trait Data: Sized {
     /// Appends the encoding.
     fn encode(&self, out: &mut Buffer);
 
-    /// Takes a value off the front of the input. Where there is none, the input [is failed](Input::fail)
-    /// and whatever is returned is not used: so that only the end has to look for a failure.
+    /// Takes a value off the front of the input. Where there is none, the input [is
+    /// failed](Input::fail) and whatever is returned is not used: so that only the end has to look
+    /// for a failure.
     fn decode(input: &mut Input<'_>) -> Self;
 
     /// The encoding.

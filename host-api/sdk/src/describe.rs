@@ -246,7 +246,8 @@ impl Fragment {
 const VERSION: u8 = 1;
 const HEADER_LEN: usize = 1 + 1 + 4;
 
-/// Writes at compile time. Room may be too small: it counts on, so that a first pass finds the length.
+/// Writes at compile time. Room may be too small: it counts on, so that a first pass finds the
+/// length.
 struct Writer<const N: usize> {
     bytes: [u8; N],
     at: usize,

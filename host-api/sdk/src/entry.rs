@@ -130,6 +130,10 @@ impl ContractError for NoError {
 }
 
 /// A type that names an account, for checking access templates at compile time.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` names no account",
+    note = "go on to a field with `.name`, to each element of a list with `[..]`"
+)]
 pub trait NamesAccount {}
 
 impl NamesAccount for tos_host_api::Address {}

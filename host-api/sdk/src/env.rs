@@ -89,7 +89,8 @@ fn paid(status: i32) -> Result<(), PaymentError> {
     }
 }
 
-/// Pays from the contract's own account. Needs `write` on the contract and `credit` on the receiver.
+/// Pays from the contract's own account. Needs `write` on the contract and `credit` on the
+/// receiver.
 ///
 /// # Errors
 /// Nothing has moved.
@@ -179,15 +180,15 @@ pub fn ed25519_verify(key: &tos_host_api::PublicKey, signature: &[u8; 64], messa
     sys::ed25519_verify(&key.0, signature, message) == 0
 }
 
-/// The public key (x and y) that signed a hash on secp256k1. The signature is r, s and a recovery id
-/// of 0 to 3.
+/// The public key (x and y) that signed a hash on secp256k1. The signature is r, s and a recovery
+/// id of 0 to 3.
 #[must_use]
 pub fn secp256k1_recover(hash: &Hash, signature: &[u8; 65]) -> Option<[u8; 64]> {
     sys::secp256k1_recover(&hash.0, signature)
 }
 
-/// Bytes that follow from the block and the transaction's place in it. Whoever makes the block knows
-/// them beforehand and can choose: fit for lots nobody gains from drawing.
+/// Bytes that follow from the block and the transaction's place in it. Whoever makes the block
+/// knows them beforehand and can choose: fit for lots nobody gains from drawing.
 #[must_use]
 #[track_caller]
 pub fn random<const N: usize>() -> [u8; N] {

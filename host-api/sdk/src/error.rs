@@ -23,8 +23,8 @@ pub mod codes {
     pub const PAYMENT: u32 = 0xffff_fffb;
 }
 
-/// An error of a contract: an enum with the attribute [`error`](crate::error). Not implemented by
-/// hand.
+/// An error of a contract: an enum with the attribute [`error`](macro@crate::error). Not
+/// implemented by hand.
 pub trait ContractError: Sized {
     /// What it looks like to tools.
     const ERROR: crate::describe::Error;

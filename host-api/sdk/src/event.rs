@@ -9,8 +9,8 @@ use crate::describe;
 /// An event: a struct with the attribute [`event`](crate::event). Not implemented by hand.
 ///
 /// Its first topic is its name, padded with zeros to 32 bytes; the fields marked `#[topic]` are the
-/// further ones, three at most. Its data is the encoding of all fields, so it can be read without the
-/// topics, which are for finding it.
+/// further ones, three at most. Its data is the encoding of all fields, so it can be read without
+/// the topics, which are for finding it.
 pub trait Event: Data {
     /// What it looks like to tools.
     const DESCRIPTION: describe::Event;

@@ -50,8 +50,8 @@ impl Bump {
     }
 }
 
-// SAFETY: areas handed out do not overlap, because `top` only moves back over the last one, when that
-// is freed; `end` is what memory has.
+// SAFETY: areas handed out do not overlap, because `top` only moves back over the last one, when
+// that is freed; `end` is what memory has.
 unsafe impl GlobalAlloc for Bump {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         if self.top.get() == 0 {

@@ -1,9 +1,9 @@
-//! What a contract says about itself: entries with their arguments, errors, events, state, and which
-//! accounts a call touches. Carried by the module in the custom section `tos.description`.
+//! What a contract says about itself: entries with their arguments, errors, events, state, and
+//! which accounts a call touches. Carried by the module in the custom section `tos.description`.
 //!
-//! The section is a sequence of fragments, in any order, each written by one macro of the SDK and put
-//! there by the linker: version (1 byte), tag (1 byte), length of the rest (4 bytes), the rest in
-//! borsh. Exactly one fragment is the contract's.
+//! The section is a sequence of fragments, in any order, each written by one macro of the SDK and
+//! put there by the linker: version (1 byte), tag (1 byte), length of the rest (4 bytes), the rest
+//! in borsh. Exactly one fragment is the contract's.
 //!
 //! | Tag | Fragment | Content |
 //! |---|---|---|
@@ -12,8 +12,8 @@
 //! | 2 | event | [`Event`] |
 //!
 //! Whoever wrote the module may have written anything here. Decoding takes time and memory in
-//! proportion to the bytes, and nothing it accepts is deep; nothing it says can make a call touch what
-//! was not declared.
+//! proportion to the bytes, and nothing it accepts is deep; nothing it says can make a call touch
+//! what was not declared.
 
 mod decode;
 

@@ -64,7 +64,7 @@ pub enum TemplateError {
         /// The argument.
         argument: String,
         /// Its type.
-        ty: Type,
+        ty: Box<Type>,
         /// What is wrong with it.
         fault: ArgumentFault,
     },

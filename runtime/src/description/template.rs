@@ -7,7 +7,8 @@ use tos_host_api::{AccessEntry, AccessMode, Address, ContractId, PublicKey, limi
 
 use super::{ArgumentFault, TemplateError};
 
-/// Most values looked at. Input has 64 KiB, so only elements without bytes can exceed this.
+/// Most steps of a walk: values looked at, and lines of the template at each. Input has 64 KiB, so
+/// nobody honest comes near.
 const STEPS_MAX: usize = 256 * 1024;
 
 /// A call whose accounts are to be found.
@@ -26,7 +27,8 @@ pub struct DescribedCall<'a> {
 }
 
 /// The accounts a call touches according to the entry's template, ascending. What follows from the
-/// kind of a transaction anyway, such as `write` on its source, is listed only if the template does.
+/// kind of a transaction anyway, such as `write` on its source, is listed only if the template
+/// does.
 ///
 /// # Errors
 /// See [`TemplateError`].
@@ -107,7 +109,7 @@ impl Stop {
                 TemplateError::Argument {
                     entry: name,
                     argument: argument.name.clone(),
-                    ty: argument.ty.clone(),
+                    ty: Box::new(argument.ty.clone()),
                     fault,
                 }
             }
@@ -127,15 +129,17 @@ impl Found {
         *known = known.join(mode);
     }
 
+    /// Counts work. A description may have thousands of lines that all lead to one account.
+    fn charge(&mut self, steps: usize) -> Result<(), Stop> {
+        let left = self.steps_left.checked_sub(steps);
+        self.steps_left = left.ok_or(Stop::Argument(ArgumentFault::TooManyParts))?;
+        Ok(())
+    }
+
     /// Takes a value of a type off the input and notes the accounts that lines lead to. Recursion
     /// ends: a decoded type is not deep.
     fn walk(&mut self, ty: &Type, lines: &[Line<'_>], rest: &mut &[u8]) -> Result<(), Stop> {
-        // Lines count too: a description may have thousands that lead to one account.
-        let steps = 1 + lines.len();
-        self.steps_left = self
-            .steps_left
-            .checked_sub(steps)
-            .ok_or(Stop::Argument(ArgumentFault::TooManyParts))?;
+        self.charge(1)?;
         match ty {
             Type::Address => {
                 let bytes = take(rest)?;
@@ -211,7 +215,11 @@ impl Found {
     ) -> Result<(), Stop> {
         let mut followed = 0;
         for (name, ty) in fields {
-            let is_this = |step: &AccessStep| matches!(step, AccessStep::Field(field) if field == name.as_ref());
+            self.charge(lines.len())?;
+            let is_this = |step: &AccessStep| match step {
+                AccessStep::Field(field) => field == name.as_ref(),
+                _ => false,
+            };
             let of_field: Vec<_> = lines.iter().filter_map(|line| line.next_if(is_this)).collect();
             followed += of_field.len();
             self.walk(ty, &of_field, rest)?;
@@ -221,6 +229,7 @@ impl Found {
 
     /// Lines have arrived at an account.
     fn note(&mut self, account: Address, lines: &[Line<'_>]) -> Result<(), Stop> {
+        self.charge(lines.len())?;
         for line in lines {
             if !line.steps.is_empty() {
                 return Err(Stop::NoAccount);

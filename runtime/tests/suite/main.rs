@@ -2,6 +2,7 @@
 #![allow(missing_docs, reason = "tests have sentences for names")]
 #![allow(clippy::disallowed_methods, reason = "the length of a run comes from the environment")]
 
+mod authoring;
 mod bad_blocks;
 mod bad_modules;
 mod bad_transactions;

@@ -14,7 +14,7 @@ const RIGHT: &str = r#"{
     "bob": {}
   },
   "contracts": {
-    "token": { "file": "token/token.wat", "owner": "alice", "input": [{ "u64": 100 }] }
+    "token": { "file": "wat/token.wat", "owner": "alice", "input": [{ "u64": 100 }] }
   },
   "transactions": [
     { "from": "alice", "transfer": { "to": "bob", "asset": "gold", "amount": 1 } },
@@ -178,11 +178,11 @@ fn values_of_a_wrong_kind_say_what_was_expected() {
 
 #[test]
 fn contract_files_that_cannot_be_used_say_why() {
-    mistake("token/token.wat", "token/token.rs").gives(
-        r#""token/token.rs""#,
-        r#"contracts.token.file: expected the name of a .wat or .wasm file, found "token/token.rs""#,
+    mistake("wat/token.wat", "wat/token.rs").gives(
+        r#""wat/token.rs""#,
+        r#"contracts.token.file: expected the name of a .wat or .wasm file, found "wat/token.rs""#,
     );
-    let message = parse_text(&mistake("token/token.wat", "absent.wat").0).unwrap_err();
+    let message = parse_text(&mistake("wat/token.wat", "absent.wat").0).unwrap_err();
     assert!(message.contains("contracts.token.file: cannot read "), "{message}");
     assert!(message.contains("absent.wat"), "{message}");
 }
@@ -238,7 +238,7 @@ fn an_outcome_other_than_expected_fails_the_command() {
 #[test]
 fn a_contract_that_cannot_be_deployed_is_a_fault_at_its_name() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../data");
-    let text = RIGHT.replace("token/token.wat", "floats.wat");
+    let text = RIGHT.replace("wat/token.wat", "floats.wat");
     let source = Source::new("block.json", &text);
     let file = parse::parse(&source, &folder).map_err(|fault| fault.message).unwrap();
     let message = super::execute(&file, &source, 1).map(|_| ()).unwrap_err().to_string();

@@ -18,8 +18,8 @@ pub struct Insufficient;
 /// run side by side: `credit` on the partition's account is enough to add. Subtracting needs
 /// `write`, reading `read`.
 ///
-/// Starts at zero; holds a `u128`, which additions of `u64` cannot overflow in practice. The counter
-/// slot is named like the field.
+/// Starts at zero; holds a `u128`, which additions of `u64` cannot overflow in practice. The
+/// counter slot is named like the field.
 ///
 /// ```no_run
 /// # use tos_sdk::prelude::*;

@@ -19,6 +19,10 @@ use crate::error::{codes, fail, limit, within_limits};
 use crate::sys::{self, AddressBytes};
 
 /// A field of a contract's state. Implemented by the cells; nobody else needs to.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no storage cell",
+    note = "a field of a contract is a `Value`, `Map`, `Counter`, `Counters`, or `PerAccount` of one"
+)]
 pub trait StateField {
     /// What it looks like to tools.
     const LAYOUT: Layout;

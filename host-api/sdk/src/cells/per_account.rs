@@ -8,8 +8,8 @@ use tos_host_api::Address;
 use super::{Cell, Partition, StateField};
 use crate::describe::Layout;
 
-/// A cell for every account, in the account's own partition of this contract: what makes calls about
-/// different people run in parallel.
+/// A cell for every account, in the account's own partition of this contract: what makes calls
+/// about different people run in parallel.
 ///
 /// The slots are named as they would be outside of it; only the partition differs.
 ///
