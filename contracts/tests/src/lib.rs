@@ -1,5 +1,7 @@
 //! What the tests of the contracts share: where the built bytes are, and the figures of each.
 
+mod readme;
+
 use borsh::BorshDeserialize;
 use tos_runtime::testing::{Called, Figures};
 use tos_runtime::{Address, Event};
@@ -10,9 +12,17 @@ pub fn wasm(contract: &str) -> String {
     format!("{}/../wasm/{contract}.wasm", env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The gas of a contract's calls, and the size of its module: recorded in `figures/`, compared from
-/// then on.
-pub struct Record(Figures);
+/// Where the figures of a contract are.
+fn recorded(contract: &str) -> String {
+    format!("{}/figures/{contract}.txt", env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The gas of a contract's calls, and the size of its module: recorded in `figures/` and shown in the
+/// contracts' README, compared from then on.
+pub struct Record {
+    contract: &'static str,
+    figures: Figures,
+}
 
 impl Record {
     /// The record of a contract.
@@ -20,13 +30,12 @@ impl Record {
     /// # Panics
     /// When the contract is not built.
     #[track_caller]
-    pub fn of(contract: &str) -> Self {
+    pub fn of(contract: &'static str) -> Self {
         let module = std::fs::metadata(wasm(contract));
         let module_len = module.unwrap_or_else(|error| panic!("{contract}: {error}")).len();
-        let file = format!("{}/figures/{contract}.txt", env!("CARGO_MANIFEST_DIR"));
-        let mut figures = Figures::in_file(file);
+        let mut figures = Figures::in_file(recorded(contract));
         figures.add("module, bytes", module_len);
-        Self(figures)
+        Self { contract, figures }
     }
 
     /// Demands that a call succeeds and its access template says exactly what it touches; notes its
@@ -37,17 +46,18 @@ impl Record {
     #[track_caller]
     pub fn gas(&mut self, what: &str, called: Called) -> Called {
         let called = exact(called);
-        self.0.add(&format!("{what}, gas"), called.gas_used().0);
+        self.figures.add(&format!("{what}, gas"), called.gas_used().0);
         called
     }
 
-    /// Compares with what is recorded, or records.
+    /// Compares with what is recorded and what the README shows, or records and shows.
     ///
     /// # Panics
     /// When a figure differs.
     #[track_caller]
     pub fn check(self) {
-        self.0.check();
+        self.figures.check();
+        readme::show(self.contract);
     }
 }
 
