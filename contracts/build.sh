@@ -11,7 +11,7 @@ cd "$(dirname "$0")"
 
 for manifest in */Cargo.toml; do
     name=${manifest%/Cargo.toml}
-    [ "$name" = host-api ] && continue
+    case $name in host-api | tests) continue ;; esac
     cargo build --quiet --release --locked --package "$name"
     built=target/wasm32v1-none/release/$name.wasm
     if [ "${1:-}" = --check ]; then
@@ -25,7 +25,8 @@ done
 # All that the bytes depend on, and the bytes, so that a test can compare without building.
 files() {
     printf '%s\n' Cargo.toml Cargo.lock .cargo/config.toml ../rust-toolchain.toml
-    find -L . -path ./target -prune -o \( -name '*.rs' -o -name Cargo.toml -o -name '*.wasm' \) \
+    find -L . \( -path ./target -o -path ./tests \) -prune \
+        -o \( -name '*.rs' -o -name Cargo.toml -o -name '*.wasm' \) \
         -type f -print | sed 's|^\./||' | grep -v -e '^Cargo.toml$' -e '^host-api/.*tests\?/'
 }
 if [ "${1:-}" = --check ]; then

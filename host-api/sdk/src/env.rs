@@ -4,7 +4,7 @@
 use tos_host_api::{Address, AssetId, ContractId, Hash, Status, TopoHeight};
 
 use crate::buffer::Buffer;
-use crate::error::within_limits;
+use crate::error::{codes, fail, within_limits};
 use crate::event::Event;
 use crate::sys;
 
@@ -96,6 +96,18 @@ fn paid(status: i32) -> Result<(), PaymentError> {
 /// Nothing has moved.
 pub fn transfer(to: impl Into<Address>, asset: AssetId, amount: u64) -> Result<(), PaymentError> {
     paid(sys::transfer(&to.into().to_bytes(), &asset, amount))
+}
+
+/// Pays from the contract's own account what it is sure to have: deposits it has kept books of, for
+/// example. Needs what [`transfer`] needs.
+///
+/// Aborts with [`codes::PAYMENT`](crate::error::codes::PAYMENT) when it has less: an error of the
+/// contract, of which no caller has to know.
+#[track_caller]
+pub fn pay(to: impl Into<Address>, asset: AssetId, amount: u64) {
+    if transfer(to, asset, amount).is_err() {
+        fail(codes::PAYMENT, b"the contract has less than it owes");
+    }
 }
 
 /// Destroys money of the contract's own account. Needs `write` on the contract.

@@ -19,6 +19,8 @@ pub mod codes {
     /// A limit of the host: a key, a value, a result or an event is too long, or there are too many
     /// events.
     pub const LIMIT: u32 = 0xffff_fffc;
+    /// The contract's account holds less than its books say.
+    pub const PAYMENT: u32 = 0xffff_fffb;
 }
 
 /// An error of a contract: an enum with the attribute [`error`](macro@crate::error). Not

@@ -76,11 +76,12 @@ pub struct BlockBuilder<'a> {
     chain: &'a mut TestChain,
     transactions: Vec<Transaction>,
     what: Vec<String>,
+    superfluous: Vec<AccessList>,
 }
 
 impl<'a> BlockBuilder<'a> {
     pub(super) fn new(chain: &'a mut TestChain) -> Self {
-        Self { chain, transactions: Vec::new(), what: Vec::new() }
+        Self { chain, transactions: Vec::new(), what: Vec::new(), superfluous: Vec::new() }
     }
 
     /// Adds a call of an entry.
@@ -144,13 +145,15 @@ impl<'a> BlockBuilder<'a> {
             access: Vec::new(),
             data,
         };
-        tx.access = match access {
-            Some(access) => access,
-            None => self.chain.access_of(&tx),
+        let (access, superfluous) = match access {
+            Some(access) => (access, AccessList::new()),
+            None => self.chain.access_of(&tx, &what),
         };
+        tx.access = access;
         tx.nonce = Nonce(account.nonce.0 + earlier as u64);
         self.transactions.push(tx.sign(who.signing_key()));
         self.what.push(what);
+        self.superfluous.push(superfluous);
         self
     }
 
@@ -160,16 +163,17 @@ impl<'a> BlockBuilder<'a> {
     /// When the engines do not agree.
     #[track_caller]
     pub fn execute(self) -> ExecutedBlock {
-        let Self { chain, transactions, what } = self;
-        let lists: Vec<_> = transactions.iter().map(|tx| tx.access.clone()).collect();
+        let Self { chain, transactions, what, superfluous } = self;
+        let sent = transactions.iter().map(|tx| tx.access.clone());
+        let lists: Vec<_> = sent.zip(superfluous).collect();
         let (outcome, heard) = chain.run(transactions);
         let mut called = Vec::with_capacity(what.len());
-        for (idx, ((result, what), access)) in
+        for (idx, ((result, what), (access, superfluous))) in
             outcome.results().iter().zip(what).zip(lists).enumerate()
         {
             let said = heard.iter().filter(|(tx, _)| *tx as usize == idx);
             let messages = said.map(|(_, message)| message.clone()).collect();
-            called.push(Called { what, result: result.clone(), messages, access });
+            called.push(Called { what, result: result.clone(), messages, access, superfluous });
         }
         let names = chain.names();
         ExecutedBlock { outcome, called, names }

@@ -18,6 +18,9 @@ pub struct Called {
     pub messages: Vec<GuestMessage>,
     /// The access list it was sent with.
     pub access: AccessList,
+    /// What the contract's access template declares beyond what the call needs. Not always wrong: a
+    /// template has no branches, and declares what any branch needs.
+    pub superfluous: AccessList,
 }
 
 impl Called {

@@ -281,11 +281,18 @@ impl TestChain {
         self.names.clone()
     }
 
-    /// What a transaction has to declare, as far as the tip tells.
+    /// What a transaction has to declare, as far as the tip tells, and what its template declares
+    /// beyond that.
     #[track_caller]
-    pub(super) fn access_of(&self, tx: &UnsignedTransaction) -> AccessList {
+    pub(super) fn access_of(
+        &self,
+        tx: &UnsignedTransaction,
+        what: &str,
+    ) -> (AccessList, AccessList) {
         let simulation = self.engine().simulate(tx);
-        simulation.unwrap_or_else(|error| panic!("simulation: {error}")).access_list
+        let simulation = simulation.unwrap_or_else(|error| panic!("simulation: {error}"));
+        let superfluous = self.superfluous(tx, &simulation, what);
+        (simulation.access_list, superfluous)
     }
 
     /// Makes a block of these transactions.

@@ -30,6 +30,12 @@ impl Figures {
         Self { file: file.into(), found: BTreeMap::new() }
     }
 
+    /// Whether figures are recorded and not compared, for those who show them elsewhere too.
+    #[must_use]
+    pub fn recording() -> bool {
+        std::env::var(RECORD).is_ok()
+    }
+
     /// Adds a figure.
     pub fn add(&mut self, name: &str, figure: impl Into<u64>) {
         self.found.insert(name.into(), figure.into());
@@ -47,7 +53,7 @@ impl Figures {
         for (name, figure) in &self.found {
             let _ = writeln!(text, "{name}: {figure}");
         }
-        if std::env::var(RECORD).is_ok() {
+        if Self::recording() {
             std::fs::write(&self.file, text).unwrap_or_else(|error| panic!("{file}: {error}"));
             return;
         }

@@ -22,7 +22,9 @@
 //! ```
 //!
 //! Arguments are whatever borsh encodes: one value, or a tuple of them. Nobody writes an access list:
-//! the kit asks the contract's description, or simulates the call.
+//! the kit simulates the call. Where the contract has an access template, the kit compares: a template
+//! that lacks an account fails the test and names it; one that declares too much shows in
+//! [`Called::superfluous`].
 
 mod account;
 mod block;
@@ -31,6 +33,7 @@ mod chain;
 mod failing_storage;
 mod figures;
 mod fleet;
+mod template;
 
 pub use account::TestAccount;
 pub use block::{BlockBuilder, ExecutedBlock, TestCall};

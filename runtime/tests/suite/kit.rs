@@ -5,6 +5,9 @@ use tos_runtime::{AccessEntry, AccessMode, AssetId, ContractId, HaltReason};
 
 use crate::support::{COUNTER, TOKEN, guest, wasm};
 
+/// A contract in Rust that tries what the SDK can do.
+const PROBE: &[u8] = include_bytes!("../../../contracts/wasm/probe.wasm");
+
 fn token() -> (TestChain, [tos_runtime::testing::TestAccount; 4], ContractId) {
     let mut chain = TestChain::new();
     let people = chain.accounts(["alice", "bob", "carol", "dave"]);
@@ -124,4 +127,23 @@ fn figures_can_be_recorded_and_compared() {
     figures.add("two", 2_u64);
     figures.add("one", 1_u64);
     figures.check();
+}
+
+#[test]
+fn a_template_that_says_too_little_fails_and_names_the_account() {
+    let mut chain = TestChain::new();
+    let [alice, bob] = chain.accounts(["alice", "bob"]);
+    let probe = chain.deploy(&alice, PROBE, ());
+    let failure = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let _ = chain.call(&alice, probe, "wrong_template", bob.address());
+    }));
+    let text = failure.expect_err("it credits, and declares a read");
+    let text = text.downcast_ref::<String>().expect("a text");
+    for part in [".wrong_template: its access template", "missing: bob: credit", "bob: read"] {
+        assert!(text.contains(part), "{text:?} does not say {part:?}");
+    }
+    // A list of the test's own is not compared.
+    let own = vec![AccessEntry::new(bob.address(), AccessMode::Credit)];
+    let call = TestCall::new(probe, "wrong_template", bob.address()).access(own);
+    chain.send(&alice, call).expect_ok();
 }
