@@ -18,6 +18,7 @@
   (import "tos_v1" "input" (func $input (param $out i32) (param $cap i32) (result i32)))
   (import "tos_v1" "deposit" (func $deposit (param $asset i32) (result i64)))
   (import "tos_v1" "gas_left" (func $gas_left (result i64)))
+  (import "tos_v1" "deposit_count" (func $deposit_count (result i32)))
   (import "tos_v1" "storage_read" (func $storage_read
     (param $partition i32) (param $key i32) (param $key_len i32) (param $out i32)
     (param $cap i32) (result i32)))
@@ -128,6 +129,10 @@
   (func (export "gas_left")
     (call $take)
     (call $give (call $gas_left)))
+
+  (func (export "deposit_count")
+    (call $take)
+    (call $give (i64.extend_i32_u (call $deposit_count))))
 
   (func (export "storage_read")
     (call $take)

@@ -181,6 +181,8 @@ host_functions! {
         view true, "How much of an asset this call brought along.";
     10 GasLeft gas_left () -> I64, gas 50 + 0 per byte, access [], statuses [], view true,
         "Gas this call can still use.";
+    11 DepositCount deposit_count () -> I32, gas 50 + 0 per byte, access [], statuses [],
+        view true, "How many assets this call brought along.";
 
     20 StorageRead storage_read
         (partition: I32, key: I32, key_len: I32, out: I32, cap: I32) -> I32,

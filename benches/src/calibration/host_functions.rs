@@ -47,6 +47,7 @@ const WORKLOADS: &[(HostFunction, &str, u32, &str)] = &[
     (Deposit, "the last of 16", MANY, "(drop (call $deposit (i32.const 128)))"),
     (Deposit, "none", MANY, "(drop (call $deposit (i32.const 160)))"),
     (GasLeft, "", MANY, "(drop (call $gas_left))"),
+    (DepositCount, "", MANY, "(drop (call $deposit_count))"),
 
     (StorageRead, "32 bytes", MANY, "(call $is (call $storage_read (i32.const 0) SLOT
         (i32.const 4096) (i32.const 64)) (i32.const 32))"),

@@ -115,6 +115,7 @@ impl Amm {
 
     /// Buys at least `min_out` tokens for all native money that the call brings along.
     #[access(caller: credit, contract: write)]
+    #[payable]
     pub fn buy(&mut self, min_out: u64) -> Result<u64, AmmError> {
         let amount_in = env::deposit(AssetId::NATIVE);
         let amount_out = self.swap(Side::Native, amount_in, min_out)?;
@@ -135,6 +136,7 @@ impl Amm {
     /// `max_tokens`, for at least `min_shares` shares. The first to do so sets the price: they add
     /// all of both.
     #[access(caller: write, contract: write)]
+    #[payable]
     pub fn add_liquidity(&mut self, max_tokens: u64, min_shares: u64) -> Result<u64, AmmError> {
         let provider = env::caller();
         let native = env::deposit(AssetId::NATIVE);

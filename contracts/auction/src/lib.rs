@@ -114,6 +114,7 @@ impl Auction {
 
     /// Puts on offer what the call brings along of an asset. For the seller, once.
     #[access(contract: write)]
+    #[payable]
     pub fn open(
         &mut self,
         asset: AssetId,
@@ -132,6 +133,7 @@ impl Auction {
 
     /// Bids the native money that the call brings along. Whoever is outbid can collect theirs.
     #[access(contract: write)]
+    #[payable]
     pub fn bid(&mut self) -> Result<(), AuctionError> {
         let lot = self.offered()?;
         require!(env::topoheight() < lot.ends, AuctionError::Ended);

@@ -79,6 +79,7 @@ pub struct Closed {
 impl Escrow {
     /// Opens a deal over all that the call brings along of an asset.
     #[access(caller: write, contract: credit)]
+    #[payable]
     pub fn open(
         &mut self,
         payee: Address,

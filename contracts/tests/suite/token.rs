@@ -1,8 +1,8 @@
 //! The token.
 
 use tos_contracts_tests::{Record, event, exact, wasm};
-use tos_runtime::testing::{TestAccount, TestChain};
-use tos_runtime::{Address, ContractId};
+use tos_runtime::testing::{TestAccount, TestCall, TestChain};
+use tos_runtime::{Address, AssetId, ContractId};
 
 const INSUFFICIENT: u32 = 1;
 const NOT_AUTHORITY: u32 = 2;
@@ -117,4 +117,17 @@ fn a_hot_receiver_is_one_batch_and_may_be_a_stranger() {
     }
     block.execute().expect_ok().assert_batches(1);
     assert_eq!(balance(&chain, token, &shop), 40);
+}
+
+#[test]
+fn money_that_nobody_could_get_back_is_refused() {
+    let mut chain = TestChain::new();
+    let [alice, bob] = chain.accounts(["alice", "bob"]);
+    let token = chain.deploy(&alice, &*wasm("token"), 100_u64);
+    let call = TestCall::new(token, "transfer", (bob.address(), 1_u64));
+    let called =
+        chain.send(&alice, call.deposit(AssetId::NATIVE, 5)).expect_reverted(0xffff_fffa_u32);
+    let said: Vec<_> = called.messages.iter().map(|message| &*message.text).collect();
+    assert!(said.iter().any(|text| text.contains("takes no deposits")), "{said:?}");
+    assert_eq!(chain.balance(token, AssetId::NATIVE), 0);
 }

@@ -91,7 +91,7 @@ impl Token {
         self.pay(env::caller(), to, amount)
     }
 
-    /// Lets somebody spend the caller's tokens, up to an amount that replaces what was allowed.
+    /// Lets somebody spend the caller's tokens; replaces what was allowed.
     #[access(caller: write)]
     pub fn approve(&mut self, spender: Address, amount: u64) {
         let holder = env::caller();
@@ -104,7 +104,7 @@ impl Token {
         env::emit(&Approved { holder, spender, amount });
     }
 
-    /// Moves a holder's tokens, who has allowed the caller to.
+    /// Moves tokens of a holder who allows it.
     #[access(from: write, to: credit)]
     pub fn transfer_from(
         &mut self,

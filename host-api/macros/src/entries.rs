@@ -35,6 +35,8 @@ struct Entry {
     kind: Kind,
     /// The name it is exported under.
     name: String,
+    /// Whether calls may bring deposits.
+    payable: bool,
     ident: Ident,
     docs: Vec<Attribute>,
     arguments: Vec<Argument>,
@@ -110,10 +112,11 @@ impl Entry {
     fn read(function: &mut ImplItemFn) -> Result<Option<Self>> {
         let init = take_flag(&mut function.attrs, "init")?;
         let migrate = take_flag(&mut function.attrs, "migrate")?;
+        let payable = take_flag(&mut function.attrs, "payable")?;
         let access = take(&mut function.attrs, "access");
         let signature = &function.sig;
         if !matches!(function.vis, Visibility::Public(_)) {
-            if init || migrate || !access.is_empty() {
+            if init || migrate || payable || !access.is_empty() {
                 return fail(signature, "an entry is `pub`");
             }
             return Ok(None);
@@ -129,12 +132,16 @@ impl Entry {
         {
             return fail(&signature.ident, "reserved for `#[init]` and `#[migrate]`, or too long");
         }
+        if payable && matches!(kind, Kind::View | Kind::Migrate) {
+            return fail(&signature.ident, "views and migrations take no deposits");
+        }
         let arguments = arguments(signature)?;
         let template = access::expand(&access, &arguments)?;
         let docs = function.attrs.iter().filter(|one| one.path().is_ident("doc")).cloned();
         Ok(Some(Self {
             kind,
             name,
+            payable,
             ident: signature.ident.clone(),
             docs: docs.collect(),
             arguments,
@@ -183,11 +190,12 @@ impl Entry {
             quote_spanned! {place=> let #name: #ty = arguments.next(#text); }
         });
         let export = Ident::new(&format!("entry_{name}"), Span::call_site());
+        let begin = Ident::new(if self.payable { "payable" } else { "of" }, place);
         quote_spanned! {place=>
             #[unsafe(export_name = #name)]
             extern "C" fn #export() {
                 #[allow(unused_mut)]
-                let mut arguments = ::tos_sdk::entry::Arguments::of(#name);
+                let mut arguments = ::tos_sdk::entry::Arguments::#begin(#name);
                 #(#take)*
                 arguments.finish();
                 #[allow(unused_mut)]

@@ -40,6 +40,9 @@ pub fn contract(attribute: TokenStream, item: TokenStream) -> TokenStream {
 /// `[..]` for each element, and ends with `read`, `credit` or `write`. A method that touches nobody
 /// else says `#[access()]`; one without a template leaves finding out to a simulation.
 ///
+/// A call that brings deposits is refused, since they would be lost, unless the entry is marked
+/// `#[payable]`; what came along is `env::deposit(asset)`.
+///
 /// ```no_run
 /// # use tos_sdk::prelude::*;
 /// # #[contract] pub struct Payroll { paid: PerAccount<Counter>, runs: Counter }

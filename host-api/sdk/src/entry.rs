@@ -13,9 +13,20 @@ pub struct Arguments {
 }
 
 impl Arguments {
+    /// Begins an entry that takes no deposits: aborts when there are any, since nobody would ever
+    /// get them back.
+    #[must_use]
+    #[track_caller]
+    pub fn of(entry: &'static str) -> Self {
+        if sys::deposit_count() > 0 {
+            fail(codes::DEPOSIT, b"takes no deposits");
+        }
+        Self::payable(entry)
+    }
+
     /// Asks for the input and starts at the first argument.
     #[must_use]
-    pub fn of(entry: &'static str) -> Self {
+    pub fn payable(entry: &'static str) -> Self {
         // Not freed: it goes with the instance when the call ends.
         let input = sys::input().leak();
         Self { entry, input: Input::new(input) }

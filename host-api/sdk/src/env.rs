@@ -98,6 +98,13 @@ pub fn transfer(to: impl Into<Address>, asset: AssetId, amount: u64) -> Result<(
     paid(sys::transfer(&to.into().to_bytes(), &asset, amount))
 }
 
+/// How many assets this call brought along. At most one of each, so an entry that takes one asset
+/// can refuse others: `require!(env::deposit_count() == 1, ...)`.
+#[must_use]
+pub fn deposit_count() -> u32 {
+    sys::deposit_count()
+}
+
 /// Pays from the contract's own account what it is sure to have: deposits it has kept books of, for
 /// example. Needs what [`transfer`] needs.
 ///

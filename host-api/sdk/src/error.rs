@@ -21,6 +21,8 @@ pub mod codes {
     pub const LIMIT: u32 = 0xffff_fffc;
     /// The contract's account holds less than its books say.
     pub const PAYMENT: u32 = 0xffff_fffb;
+    /// The call brought a deposit to an entry that is not marked `#[payable]`.
+    pub const DEPOSIT: u32 = 0xffff_fffa;
 }
 
 /// An error of a contract: an enum with the attribute [`error`](macro@crate::error). Not

@@ -78,7 +78,8 @@ macro_rules! numbers {
     )*};
 }
 
-numbers!(topoheight: u64, timestamp: u64, block_version: u32, gas_left: u64, revert_code: u32);
+numbers!(topoheight: u64, timestamp: u64, block_version: u32, gas_left: u64, revert_code: u32,
+    deposit_count: u32);
 
 pub(crate) fn input() -> Buffer {
     // SAFETY: the host writes at most `cap` bytes; the same in the other uses of `fetch`.

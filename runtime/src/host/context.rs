@@ -47,6 +47,10 @@ pub(super) fn link(linker: &mut Linker<HostState>) -> wasmtime::Result<()> {
         let deposit = state.frame.deposits.iter().find(|deposit| deposit.asset == asset);
         Ok(deposit.map_or(Amount::ZERO, |deposit| deposit.amount).0)
     });
+    host_function!(linker, DepositCount, |call| -> u32 {
+        // At most `DEPOSITS_MAX`.
+        Ok(u32::try_from(call.state().frame.deposits.len()).unwrap_or(u32::MAX))
+    });
     host_function!(linker, GasLeft, |call| -> u64 { Ok(Meter::left(&mut *call.caller)?.0) });
     Ok(())
 }

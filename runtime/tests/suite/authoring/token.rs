@@ -4,7 +4,7 @@ use tos_host_api::Hash;
 use tos_runtime::{Address, ContractId, SlotKey, TransactionType};
 
 use super::{TOKEN, arguments, call};
-use crate::support::{Chain, Order, account, receipt};
+use crate::support::{Chain, account, receipt};
 
 const SUPPLY: u64 = 1_000_000;
 /// Codes of the token's errors.
@@ -166,35 +166,4 @@ fn arguments_are_those_of_the_token_in_wat() {
         assert!(chain.one(0, access(token)).status.is_success());
         assert_eq!(balance(&chain, token, 1), before + 5);
     }
-}
-
-/// Recorded gas of whole transactions: a change of the SDK, of the token or of a price shows here
-/// first. Each is simulated on a state in which everybody has some.
-const GAS: [(&str, u64); 6] = [
-    ("transfer", 37_838),
-    ("approve", 40_313),
-    ("transfer_from", 42_559),
-    ("mint", 50_559),
-    ("burn", 28_363),
-    ("balance_of", 22_443),
-];
-
-#[test]
-fn gas_of_the_entries_is_as_recorded() {
-    let (mut chain, token) = token(3);
-    assert_eq!(code(&mut chain, 1, token, "approve", &(account(0), 500_u64)), 0);
-    let (one, two) = (account(1), account(2));
-    let gas = |entry: &'static str| {
-        let input = match entry {
-            "transfer_from" => arguments(&(one, two, 5_u64)),
-            "balance_of" => arguments(&one),
-            _ => arguments(&(one, 5_u64)),
-        };
-        let tx = Order::invoke(token, entry, &input).unsigned(0, chain.nonce(0));
-        let simulation = chain.engine.simulate(&tx).expect("the engine works");
-        let receipt = simulation.result.expect("it is included");
-        assert!(receipt.status.is_success(), "{entry}: {}", receipt.status);
-        (entry, simulation.gas_used.0)
-    };
-    assert_eq!(GAS.map(|(entry, _)| gas(entry)), GAS);
 }
