@@ -19,4 +19,6 @@ mod world;
 
 pub use mix::{Mix, SHARED_SENDERS};
 pub use rng::Rng;
-pub use world::{COUNTER_WAT, Contracts, Order, SECOND_ASSET, TOKEN_WAT, World, assemble};
+pub use world::{
+    AMM, COUNTER_WAT, Contracts, Order, SECOND_ASSET, TOKEN, TOKEN_WAT, World, assemble,
+};

@@ -14,9 +14,10 @@ pub const SHARED_SENDERS: usize = 8;
 /// or adds to a counter; nothing it touches is read or written by another transaction.
 ///
 /// A *conflicting* transaction touches a small hot set under `Write`: a transfer or token payment
-/// is sent by one of [`SHARED_SENDERS`] accounts, and a counter call reads and writes back the slot
-/// of one contract. With `conflicts = 20`, a fifth of the block stands in nine queues and the rest
-/// is free. When there are fewer accounts than transactions, senders repeat and there are more
+/// is sent by one of [`SHARED_SENDERS`] accounts; the third kind of call is half of the time a
+/// purchase from the one pool, which calls the token in turn, and otherwise reads and writes back
+/// the slot of one counter. With `conflicts = 20`, a fifth of the block stands in ten queues and
+/// the rest is free. When there are fewer accounts than transactions, senders repeat and there are more
 /// conflicts than asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mix {
@@ -52,7 +53,9 @@ impl Mix {
         let conflicting = rng.percent(self.conflicts);
         let contract = rng.percent(self.contracts);
         if contract && rng.below(3) == 0 {
-            let order = if conflicting {
+            let order = if conflicting && rng.percent(50) {
+                Order::buy(contracts.pool, 1 + rng.below(100) as u64)
+            } else if conflicting {
                 Order::counter_bump(contracts.hot_counter)
             } else {
                 Order::counter_add(contracts.counter, 1 + rng.below(10) as u64)

@@ -11,8 +11,12 @@ use crate::Rng;
 
 /// Source of the counter contract.
 pub const COUNTER_WAT: &str = include_str!("../../contracts/wat/counter.wat");
-/// Source of the token contract.
+/// Source of the token contract in WAT.
 pub const TOKEN_WAT: &str = include_str!("../../contracts/wat/token.wat");
+/// The token contract in Rust, which worlds use.
+pub const TOKEN: &[u8] = include_bytes!("../../contracts/wasm/token.wasm");
+/// The pool of tokens and native money in Rust.
+pub const AMM: &[u8] = include_bytes!("../../contracts/wasm/amm.wasm");
 
 /// The asset that accounts hold besides the native one.
 pub const SECOND_ASSET: AssetId = AssetId(*b"the second asset of the workload");
@@ -23,6 +27,10 @@ const NATIVE_FUNDS: Amount = Amount(1_000_000_000_000);
 const SECOND_FUNDS: Amount = Amount(1_000_000_000);
 /// Tokens per account.
 const TOKEN_FUNDS: u64 = 1_000_000_000;
+/// Native units that the pool begins with.
+const POOL_NATIVE: u64 = 100_000_000_000;
+/// Tokens that the pool begins with.
+const POOL_TOKENS: u64 = 1_000_000_000_000;
 /// Transactions per block while the tokens are handed out.
 const SETUP_BLOCK_TXS: usize = 50_000;
 
@@ -44,6 +52,8 @@ pub struct Contracts {
     pub counter: ContractId,
     /// Another counter, which is read and written back under `Write`.
     pub hot_counter: ContractId,
+    /// A pool of the token and native money; its calls run one after the other.
+    pub pool: ContractId,
 }
 
 /// Somebody who signs: a key and the nonce of the next transaction.
@@ -120,6 +130,16 @@ impl Order {
             .with_execution_gas(Gas(25_000))
     }
 
+    /// Buys tokens from a pool, which reads and writes its books.
+    #[must_use]
+    pub fn buy(pool: ContractId, amount: u64) -> Self {
+        let at_least = 1_u64;
+        Self::invoke(pool, "buy", at_least.to_le_bytes().to_vec())
+            .with_access(AccessEntry::new(pool, AccessMode::Write))
+            .with_deposits(vec![Deposit { asset: AssetId::NATIVE, amount: Amount(amount) }])
+            .with_execution_gas(Gas(80_000))
+    }
+
     /// Adds to a counter contract, which commutes.
     #[must_use]
     pub fn counter_add(counter: ContractId, amount: u64) -> Self {
@@ -148,7 +168,7 @@ impl Order {
     #[must_use]
     pub fn deploy(code: Vec<u8>, input: Vec<u8>) -> Self {
         let data = TransactionType::DeployContract { code, input, deposits: Vec::new() };
-        Self { access: AccessList::new(), execution_gas: Gas(60_000), data }
+        Self { access: AccessList::new(), execution_gas: Gas(200_000), data }
     }
 
     /// Declares one more access.
@@ -211,10 +231,12 @@ impl World {
                 token: ContractId::default(),
                 counter: ContractId::default(),
                 hot_counter: ContractId::default(),
+                pool: ContractId::default(),
             },
             setup: Vec::new(),
         };
         world.deploy_contracts();
+        world.fill_pool();
         world.hand_out_tokens();
         world
     }
@@ -279,8 +301,8 @@ impl World {
         genesis
     }
 
-    /// The first blocks of the chain: one that deploys the contracts, then those that hand out the
-    /// tokens.
+    /// The first blocks of the chain: one that deploys the contracts, one that fills the pool, then
+    /// those that hand out the tokens.
     #[must_use]
     pub fn setup(&self) -> &[Vec<Transaction>] {
         &self.setup
@@ -308,19 +330,35 @@ impl World {
     fn deploy_contracts(&mut self) {
         let supply = TOKEN_FUNDS
             .checked_mul(self.accounts.len() as u64)
+            .and_then(|handed_out| handed_out.checked_add(POOL_TOKENS))
             .expect("the supply of the token fits");
-        let token = Order::deploy(assemble(TOKEN_WAT), supply.to_le_bytes().to_vec());
+        let token = Order::deploy(TOKEN.into(), supply.to_le_bytes().to_vec());
         let counter = Order::deploy(assemble(COUNTER_WAT), Vec::new());
         let deployments =
             [token, counter.clone(), counter].map(|order| self.deployer.sign(&self.params, order));
-        let [token, counter, hot_counter] = deployments
-            .each_ref()
-            .map(|tx| tx.deployed_contract().expect("a deployment has a contract"));
-        self.contracts = Contracts { token, counter, hot_counter };
-        self.setup.push(deployments.into());
+        let deployed = |tx: &Transaction| tx.deployed_contract().expect("it is a deployment");
+        let [token, counter, hot_counter] = deployments.each_ref().map(deployed);
+        let pool = self.deployer.sign(&self.params, Order::deploy(AMM.into(), token.0.to_vec()));
+        self.contracts = Contracts { token, counter, hot_counter, pool: deployed(&pool) };
+        self.setup.push(deployments.into_iter().chain([pool]).collect());
     }
 
-    /// The token mints its supply to the deployer, who pays everybody a share. All of these have
+    /// The deployer gives the pool what it begins with.
+    fn fill_pool(&mut self) {
+        let Contracts { token, pool, .. } = self.contracts;
+        let spender = Address::Contract(pool).to_bytes();
+        let approve = [&spender[..], &POOL_TOKENS.to_le_bytes()].concat();
+        let approve = Order::invoke(token, "approve", approve);
+        let shares_min = 0_u64;
+        let add = [POOL_TOKENS.to_le_bytes(), shares_min.to_le_bytes()].concat();
+        let add = Order::invoke(pool, "add_liquidity", add)
+            .with_access(AccessEntry::new(pool, AccessMode::Write))
+            .with_deposits(vec![Deposit { asset: AssetId::NATIVE, amount: Amount(POOL_NATIVE) }]);
+        let orders = [approve, add].map(|order| order.with_execution_gas(Gas(200_000)));
+        self.setup.push(orders.map(|order| self.deployer.sign(&self.params, order)).into());
+    }
+
+    /// The token's supply is the deployer's, who pays everybody a share. All of these have
     /// one sender and run one after the other; it happens once per chain.
     fn hand_out_tokens(&mut self) {
         let Self { accounts, deployer, params, contracts, setup, .. } = self;

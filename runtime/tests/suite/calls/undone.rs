@@ -1,9 +1,11 @@
 //! What remains of callees that fail, and what they cost.
 
 use tos_host_api::Status;
-use tos_runtime::{AccessMode, AssetId, ContractId, ExecutionStatus, RevertReason, SlotKey};
+use tos_runtime::{
+    AccessMode, Address, AssetId, ContractId, ExecutionStatus, RevertReason, SlotKey,
+};
 
-use crate::support::{COUNTER, Call, Chain, Forward, GOLD, Order, Reported, guest, wasm};
+use crate::support::{COUNTER, Call, Chain, Forward, GOLD, Order, Reported, SILVER, guest, wasm};
 
 struct Scene {
     chain: Chain,
@@ -155,4 +157,31 @@ fn a_callee_that_exhausts_the_stack_halts_alone() {
     let receipt = chain.one(1, order);
     assert_eq!(Reported::of(&receipt), Reported::status(Status::Halted));
     assert!(receipt.status.is_success());
+}
+
+#[test]
+fn deposits_of_a_call_move_together_or_not_at_all() {
+    let Scene { mut chain, proxy, .. } = scene();
+    let giver = chain.deploy(guest!("two_deposits"), &[]);
+    chain.one(0, Order::transfers(vec![(giver.into(), GOLD, 5), (giver.into(), SILVER, 5)]));
+    let mut give = |gold: u64, silver: u64| {
+        let deposits = [(GOLD, gold), (SILVER, silver)];
+        let mut input = Address::from(proxy).to_bytes().to_vec();
+        for (asset, amount) in deposits {
+            input.extend(asset.0);
+            input.extend(amount.to_le_bytes());
+        }
+        let order = Order::invoke(giver, "give", &input);
+        let order = order.access(giver, AccessMode::Write).access(proxy, AccessMode::Credit);
+        let receipt = chain.one(1, order);
+        assert!(receipt.status.is_success(), "{}", receipt.status);
+        let balance =
+            |of: ContractId, asset| chain.engine.balance(&of.into(), asset).expect("read").0;
+        let both = |of| (balance(of, GOLD), balance(of, SILVER));
+        (receipt.return_data, both(giver), both(proxy))
+    };
+    let short = Status::Insufficient.code().to_le_bytes().to_vec();
+    assert_eq!(give(2, 6), (short.clone(), (5, 5), (0, 0)), "the second is not there");
+    assert_eq!(give(6, 2), (short, (5, 5), (0, 0)), "the first is not there");
+    assert_eq!(give(2, 3), (vec![0; 4], (3, 2), (2, 3)));
 }
