@@ -54,7 +54,7 @@ impl Mix {
         let contract = rng.percent(self.contracts);
         if contract && rng.below(3) == 0 {
             let order = if conflicting && rng.percent(50) {
-                Order::buy(contracts.pool, 1 + rng.below(100) as u64)
+                Order::buy(contracts.pool, 100 + rng.below(1_000) as u64)
             } else if conflicting {
                 Order::counter_bump(contracts.hot_counter)
             } else {

@@ -4,18 +4,20 @@
 use std::fmt::Write as _;
 
 use tos_host_api::AccessEntry;
+use tos_host_api::limits::{CONSTRUCTOR_ENTRY, MIGRATE_ENTRY};
 
 use super::TestChain;
 use crate::Simulation;
 use crate::description::{CallAccessError, TemplateError};
-use crate::types::{AccessList, UnsignedTransaction};
+use crate::types::{AccessList, TransactionType, UnsignedTransaction};
 
 impl TestChain {
     /// What the contract's template declares for a call beyond what the call needs; nothing when it
     /// has no template or the call fails, as failing calls need less than others.
     ///
-    /// # Panics When the template lacks an account or has too weak a mode, with everything to
-    /// change; when the engine fails.
+    /// # Panics
+    /// When the template lacks an account or has too weak a mode, with everything to change; when
+    /// the engine fails.
     #[track_caller]
     pub(super) fn superfluous(
         &self,
@@ -40,7 +42,9 @@ impl TestChain {
         let superfluous = uncovered(&template, needed);
         assert!(
             missing.is_empty(),
-            "{what}: its access template is wrong\n{}{}",
+            "{what}: its access template is wrong; the line to change is `#[access(..)]` above \
+             `fn {}`\n{}{}",
+            entry_of(tx),
             self.lines("missing", &missing),
             self.lines("not needed", &superfluous),
         );
@@ -54,6 +58,16 @@ impl TestChain {
             let _ = writeln!(text, "  {what}: {}: {}", self.name_of(entry.account), entry.mode);
         }
         text
+    }
+}
+
+/// The method that a transaction runs.
+fn entry_of(tx: &UnsignedTransaction) -> &str {
+    match &tx.data {
+        TransactionType::InvokeContract { entry, .. } => entry,
+        TransactionType::UpgradeContract { .. } => MIGRATE_ENTRY,
+        // Transfers and burns have no template.
+        _ => CONSTRUCTOR_ENTRY,
     }
 }
 

@@ -139,7 +139,12 @@ fn a_template_that_says_too_little_fails_and_names_the_account() {
     }));
     let text = failure.expect_err("it credits, and declares a read");
     let text = text.downcast_ref::<String>().expect("a text");
-    for part in [".wrong_template: its access template", "missing: bob: credit", "bob: read"] {
+    for part in [
+        ".wrong_template: its access template",
+        "above `fn wrong_template`",
+        "missing: bob: credit",
+        "bob: read",
+    ] {
         assert!(text.contains(part), "{text:?} does not say {part:?}");
     }
     // A list of the test's own is not compared.
