@@ -1,5 +1,7 @@
 //! Calls from contract to contract.
 
+use std::sync::Arc;
+
 use tos_host_api::limits::{
     CALL_DEPTH_MAX, DEPOSIT_LEN, DEPOSITS_MAX, ENTRY_LEN_MAX, INPUT_LEN_MAX,
 };
@@ -180,7 +182,7 @@ impl CallArguments {
     fn find(
         &self,
         call: &mut HostCall<'_, '_>,
-    ) -> Result<OrStatus<(ContractId, std::sync::Arc<Callable>, String)>, Interrupt> {
+    ) -> Result<OrStatus<(ContractId, Arc<Callable>, String)>, Interrupt> {
         let scope = &mut call.state().scope;
         let Address::Contract(contract) = self.contract else {
             return Ok(Err(Status::NoSuchContract));
@@ -241,7 +243,7 @@ fn stack_for(call: &mut HostCall<'_, '_>) -> Result<u64, Interrupt> {
 fn run(call: &mut HostCall<'_, '_>, request: CallRequest<'_>) -> CallEnd {
     let scope = call.state().scope.lend();
     // The scope goes to the callee, and its engine is behind it.
-    let env = std::sync::Arc::clone(&scope.env);
+    let env = Arc::clone(&scope.env);
     let (end, scope) = sandbox::call(env.modules.engine(), request, scope);
     call.state().scope.give_back(scope);
     end

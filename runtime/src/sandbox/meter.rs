@@ -70,8 +70,8 @@ impl Meter {
         store: impl AsContextMut<Data = HostState>,
         gas: u64,
     ) -> Result<(), Interrupt> {
-        // What exceeds `u64` exceeds what anybody has.
-        Self::charge_units(store, gas.checked_mul(UNITS_PER_GAS).unwrap_or(u64::MAX))
+        // Saturates above what a counter holds: nobody has that much.
+        Self::charge_units(store, gas.saturating_mul(UNITS_PER_GAS))
     }
 
     /// Takes units of the counter, or halts when there are not enough.
