@@ -108,7 +108,7 @@ pub fn deposit_count() -> u32 {
 /// Pays from the contract's own account what it is sure to have: deposits it has kept books of, for
 /// example. Needs what [`transfer`] needs.
 ///
-/// Aborts with [`codes::PAYMENT`](crate::error::codes::PAYMENT) when it has less: an error of the
+/// Aborts with [`codes::PAYMENT`] when it has less: an error of the
 /// contract, of which no caller has to know.
 #[track_caller]
 pub fn pay(to: impl Into<Address>, asset: AssetId, amount: u64) {
