@@ -4,7 +4,9 @@
 #   ./build.sh            builds; run it after changing a contract or the SDK, and commit `wasm/`
 #   ./build.sh --check    builds and compares; fails if `wasm/` is not what the sources give
 #
-# Needs `rustup target add wasm32v1-none`. Each contract is built alone: together, cargo would unite
+# Needs `rustup target add wasm32v1-none`. What is in C is not built here: not everybody has clang.
+# Its sources say how; run this afterwards.
+# Each contract is built alone: together, cargo would unite
 # their features, and a contract that is also used as a library would lose its entries.
 set -eu
 cd "$(dirname "$0")"
@@ -25,7 +27,7 @@ done
 # All that the bytes depend on, and the bytes, so that a test can compare without building.
 files() {
     printf '%s\n' Cargo.toml Cargo.lock .cargo/config.toml ../rust-toolchain.toml
-    find -L . -path ./target -prune -o \( -name '*.rs' -o -name Cargo.toml -o -name '*.wasm' \) \
+    find -L . -path ./target -prune -o \( -name '*.rs' -o -name Cargo.toml -o -name '*.c' -o -name '*.wasm' \) \
         -type f -print | sed 's|^\./||' | grep -v -e '^Cargo.toml$' -e '^host-api/.*tests\?/'
 }
 if [ "${1:-}" = --check ]; then
