@@ -4,10 +4,9 @@
 #   ./build.sh            builds; run it after changing a contract or the SDK, and commit `wasm/`
 #   ./build.sh --check    builds and compares; fails if `wasm/` is not what the sources give
 #
-# Needs `rustup target add wasm32v1-none`. What is in C is not built here: not everybody has clang.
-# Its sources say how; run this afterwards.
-# Each contract is built alone: together, cargo would unite
-# their features, and a contract that is also used as a library would lose its entries.
+# Needs `rustup target add wasm32v1-none`. Each contract is built alone: together, cargo would unite
+# their features, and a contract that is also used as a library would lose its entries. What is in C
+# is not built here, since not everybody has clang: build it as its source says, then run this.
 set -eu
 cd "$(dirname "$0")"
 

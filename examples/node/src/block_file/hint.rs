@@ -1,6 +1,7 @@
 //! What an author can do about a failed transaction, where its receipt and the contract's own words
 //! do not say so: receipts carry codes only.
 
+use tos_runtime::description::EntryKind;
 use tos_runtime::{
     ContractEngine, ContractId, Description, ExecutionStatus, HaltReason, RevertReason,
     TransactionType,
@@ -26,7 +27,11 @@ pub(crate) fn of(line: &Line<'_>, engine: &ContractEngine) -> Option<String> {
             TransactionType::InvokeContract { contract, .. },
         ) => {
             let description = described(engine, *contract)?;
-            let entries: Vec<_> = description.entries.iter().map(contract::signature).collect();
+            let callable = description
+                .entries
+                .iter()
+                .filter(|entry| matches!(entry.kind, EntryKind::Call | EntryKind::View));
+            let entries: Vec<_> = callable.map(|entry| entry.name.as_str()).collect();
             Some(format!("{} has {}", description.name, entries.join(", ")))
         }
         (

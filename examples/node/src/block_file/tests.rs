@@ -244,7 +244,7 @@ fn mistakes_come_with_cause_and_place() {
         "hint: the entry is transfer(to: Address, amount: u64) -> Result<(), TokenError>".into(),
         format!("abort 1: Insufficient: The balance is too small. ({token}:{transfer})"),
         "reverted.no_such_entry".into(),
-        "hint: Probe has index(at: u32) -> u8, add(a: u8, b: u8) -> u8, ".into(),
+        "hint: Probe has index, add, returned, ".into(),
         format!("abort 7: Zero: The amount is zero. ({probe}:{})", line_of(probe, "require!(")),
         format!("{overflow} ({probe}:{})", line_of(probe, "a + b")),
         format!("{index} ({probe}:{})", line_of(probe, "[1, 2, 3]")),

@@ -120,11 +120,12 @@ impl Crate {
         self.run(&self.target_folder, &[])
     }
 
-    /// The same module with the names of its functions, built aside.
+    /// The same module with the names of its functions, built aside. Debug information would be more
+    /// than that, and the linker does not write it together with short relocations.
     pub(crate) fn build_with_names(&self) -> Result<Vec<u8>> {
         self.run(
             &self.target_folder.join("with-names"),
-            &["--config", "profile.release.strip=false"],
+            &["--config", "profile.release.strip=\"debuginfo\""],
         )
     }
 

@@ -13,7 +13,7 @@ mod print;
 mod tests;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use clap::{Args, Subcommand};
@@ -88,7 +88,15 @@ fn build(options: &BuildOptions) -> Result<Finished> {
             *function = known;
         }
     }
-    Ok(show(&inspection, &print::Origin::built(&out, &krate), options.json))
+    let shown = from_here(&out);
+    Ok(show(&inspection, &print::Origin::built(&shown, &krate), options.json))
+}
+
+/// A path as one would type it.
+fn from_here(path: &Path) -> PathBuf {
+    let here = std::env::current_dir().and_then(|here| here.canonicalize());
+    let shown = here.ok().and_then(|here| path.strip_prefix(here).ok());
+    shown.unwrap_or(path).to_owned()
 }
 
 fn show(inspection: &Inspection, origin: &print::Origin<'_>, json: bool) -> Finished {

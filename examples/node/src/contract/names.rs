@@ -65,7 +65,7 @@ impl fmt::Display for FunctionName {
             (None, Some(export)) => write!(f, " is the export `{export}`"),
             (None, None) => write!(
                 f,
-                " has no name in this file: build it with `strip = \"none\"` to see one, or use \
+                " has no name in this file: build it with `strip = \"debuginfo\"` to see one, or use \
                  `contract build`"
             ),
         }

@@ -113,7 +113,8 @@ fn write_description(out: &mut String, description: &Description) -> fmt::Result
     let signatures: Vec<_> = entries.iter().map(signature).collect();
     let width = signatures.iter().map(|text| text.chars().count()).max().unwrap_or(0);
     for (entry, signature) in entries.iter().zip(&signatures) {
-        writeln!(out, "  {:<7} {signature:<width$}  {}", kind(entry.kind), access(entry))?;
+        let line = format!("  {:<7} {signature:<width$}  {}", kind(entry.kind), access(entry));
+        writeln!(out, "{}", line.trim_end())?;
     }
     for (errors, variant) in errors.iter().flat_map(|e| e.variants.iter().map(move |v| (e, v))) {
         let name = format!("{} {}::{}", variant.code, errors.name, variant.name);
@@ -164,6 +165,8 @@ pub(crate) fn access(entry: &Entry) -> String {
                 .collect();
             format!("access({})", lines.join(", "))
         }
+        // Whoever asks a view declares nothing.
+        None if entry.kind == EntryKind::View => String::new(),
         None => "access by simulation".to_owned(),
     }
 }
