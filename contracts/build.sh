@@ -5,7 +5,8 @@
 #   ./build.sh --check    builds and compares; fails if `wasm/` is not what the sources give
 #
 # Needs `rustup target add wasm32v1-none`. Each contract is built alone: together, cargo would unite
-# their features, and a contract that is also used as a library would lose its entries.
+# their features, and a contract that is also used as a library would lose its entries. What is in C
+# is not built here, since not everybody has clang: build it as its source says, then run this.
 set -eu
 cd "$(dirname "$0")"
 
@@ -26,7 +27,7 @@ done
 files() {
     printf '%s\n' Cargo.toml Cargo.lock .cargo/config.toml ../rust-toolchain.toml
     find -L . \( -path ./target -o -path ./tests \) -prune \
-        -o \( -name '*.rs' -o -name Cargo.toml -o -name '*.wasm' \) \
+        -o \( -name '*.rs' -o -name Cargo.toml -o -name '*.c' -o -name '*.wasm' \) \
         -type f -print | sed 's|^\./||' | grep -v -e '^Cargo.toml$' -e '^host-api/.*tests\?/'
 }
 if [ "${1:-}" = --check ]; then

@@ -2,11 +2,14 @@
 //!
 //! Without a subcommand it runs the main job: seeded blocks of transfers and contract calls,
 //! executed sequentially and in parallel, compared byte for byte, committed to a database that is
-//! reopened at the end. `block FILE` executes one block described in a readable JSON file.
+//! reopened at the end. `block FILE` executes one block described in a readable JSON file; `contract`
+//! builds contracts and shows what is in them.
 #![expect(clippy::float_arithmetic, reason = "rates and ratios for people; none enters a result")]
 
 mod block_file;
 mod compare;
+mod contract;
+mod module_file;
 mod outcome;
 mod report;
 mod run;
@@ -37,11 +40,14 @@ struct Cli {
 enum Command {
     /// Executes one block described in a JSON file and prints its receipts.
     Block(BlockOptions),
+    /// Builds a contract, or shows what is in one.
+    #[command(subcommand)]
+    Contract(contract::Command),
 }
 
 #[derive(Args)]
 struct BlockOptions {
-    /// The block file; `examples/data` has four to start from.
+    /// The block file; `examples/data` has some to start from.
     file: PathBuf,
     /// Prints one JSON object instead of text.
     #[arg(long)]
@@ -62,6 +68,7 @@ fn main() -> ExitCode {
         Some(Command::Block(options)) => {
             block_file::run(&options.file, options.threads, options.json)
         }
+        Some(Command::Contract(command)) => contract::run(&command),
     };
     match finished {
         Ok(Finished { output, success }) => {

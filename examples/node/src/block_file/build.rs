@@ -1,20 +1,21 @@
 //! Brings a block file to an engine: a chain with its accounts and contracts, and its transactions,
-//! signed. What the author left out is found by rehearsing.
+//! signed. What the author left out is found in the contract's own description, or by rehearsing.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context as _, Result, anyhow};
 use tos_runtime::{
-    AccessEntry, Address, Amount, AssetId, Block, ChainId, ContractEngine, ContractId, Deposit,
-    EngineConfig, ExecutionObserver, ExecutionStatus, Gas, Genesis, GuestMessage,
-    InvalidTransaction, MemoryStorage, Nonce, ProtocolParams, Receipt, TopoHeight, Transaction,
-    TransactionType, Transfer, TxIndex, UnsignedTransaction, VerifiedTransaction,
+    AccessEntry, AccessList, Address, Amount, AssetId, Block, CallAccessError, ChainId,
+    ContractEngine, ContractId, Deposit, EngineConfig, ExecutionObserver, ExecutionStatus, Gas,
+    Genesis, GuestMessage, InvalidTransaction, MemoryStorage, Nonce, ProtocolParams, Receipt,
+    TopoHeight, Transaction, TransactionType, Transfer, TxIndex, UnsignedTransaction,
+    VerifiedTransaction,
 };
 
 use super::model::{Action, BlockFile, Content, ContractSpec, Party, TransactionSpec, Value};
 use super::source::Source;
-use crate::outcome;
+use crate::{contract, outcome};
 
 /// The network of block files.
 const CHAIN: ChainId = ChainId(1);
@@ -44,19 +45,28 @@ impl ExecutionObserver for Messages {
     }
 }
 
+/// A transaction with everything its author left out.
+pub(crate) struct Completed {
+    /// The transaction, signed.
+    pub transaction: Transaction,
+    /// Its accounts are those of the contract's own template.
+    pub by_template: bool,
+}
+
 /// The file's transactions, in order.
 ///
 /// Each is rehearsed on a chain of its own on which the earlier ones have been executed, so that
 /// what it is found to touch and to use is what it will touch and use in the block.
-pub(crate) fn transactions(file: &BlockFile, source: &Source) -> Result<Vec<Transaction>> {
+pub(crate) fn transactions(file: &BlockFile, source: &Source) -> Result<Vec<Completed>> {
     let chain = Chain::open(file, source, 1)?;
     let rehearse = |spec: &TransactionSpec| {
-        let transaction = chain.complete(spec)?.sign(&file.accounts[spec.signed_by].key);
+        let (transaction, by_template) = chain.complete(spec)?;
+        let transaction = transaction.sign(&file.accounts[spec.signed_by].key);
         // One that is refused here, or rejected, changes nothing for those that follow.
         if let Ok(verified) = chain.engine.verify(transaction.clone()) {
             let _ = chain.append(verified)?;
         }
-        Ok(transaction)
+        Ok(Completed { transaction, by_template })
     };
     file.transactions.iter().map(rehearse).collect()
 }
@@ -158,11 +168,17 @@ impl<'f> Chain<'f> {
             access: None,
             expect: None,
         };
-        let transaction = self.complete(&spec)?.sign(&self.file.accounts[contract.owner].key);
-        match self.append(self.engine.verify(transaction)?)? {
-            Ok(receipt) if receipt.status.is_success() => Ok(()),
-            result => Err(anyhow!(outcome::sentence(&result))),
+        let (transaction, _) = self.complete(&spec)?;
+        let transaction = transaction.sign(&self.file.accounts[contract.owner].key);
+        self.take_messages();
+        let result = self.append(self.engine.verify(transaction)?)?;
+        if result.as_ref().is_ok_and(|receipt| receipt.status.is_success()) {
+            return Ok(());
         }
+        let said = self.take_messages().into_values().flatten();
+        let told = contract::refusal(&contract.code).into_iter().chain(said);
+        let sentence = std::iter::once(outcome::sentence(&result)).chain(told);
+        Err(anyhow!(sentence.collect::<Vec<_>>().join("; ")))
     }
 
     fn draft(&self, source: usize, nonce: Nonce) -> UnsignedTransaction {
@@ -178,8 +194,9 @@ impl<'f> Chain<'f> {
         }
     }
 
-    /// A transaction with everything its author left out.
-    fn complete(&self, spec: &TransactionSpec) -> Result<UnsignedTransaction> {
+    /// A transaction with everything its author left out, and whether its accounts are those of the
+    /// contract's own template.
+    fn complete(&self, spec: &TransactionSpec) -> Result<(UnsignedTransaction, bool)> {
         let source = &self.file.accounts[spec.from];
         let nonce = self.engine.account(&source.public().into())?.nonce;
         let mut tx = self.draft(spec.from, nonce);
@@ -197,27 +214,42 @@ impl<'f> Chain<'f> {
         };
         let derived =
             matches!(tx.data, TransactionType::Transfers(_) | TransactionType::Burn { .. });
-        let guest_gas = if derived { Gas::ZERO } else { self.rehearse(&mut tx, spec)? };
+        let template = match &spec.access {
+            None if !derived => self.template(&tx)?,
+            _ => None,
+        };
+        let by_template = template.is_some();
+        let stated = template.or_else(|| spec.access.is_some().then(|| tx.access.clone()));
+        let guest_gas = if derived { Gas::ZERO } else { self.rehearse(&mut tx, stated)? };
         if spec.gas_limit.is_none() {
             tx.gas_limit = self.intrinsic(&tx)?.checked_add(guest_gas).context("gas overflows")?;
         }
         tx.nonce = spec.nonce.map_or(nonce, Nonce);
         tx.gas_price = Amount(spec.gas_price);
         tx.expiry = TopoHeight(spec.expiry.unwrap_or(u64::MAX));
-        Ok(tx)
+        Ok((tx, by_template))
+    }
+
+    /// The accounts a call touches according to the contract's own template, if it has one. When the
+    /// arguments do not fit it, the call says so itself.
+    fn template(&self, tx: &UnsignedTransaction) -> Result<Option<AccessList>> {
+        match self.engine.call_access(tx) {
+            Ok(list) => Ok(Some(list)),
+            Err(CallAccessError::Engine(error)) => Err(error.into()),
+            Err(_) => Ok(None),
+        }
     }
 
     /// Simulates a call to find its accesses, unless they are stated, and the gas its guest needs.
-    fn rehearse(&self, tx: &mut UnsignedTransaction, spec: &TransactionSpec) -> Result<Gas> {
+    fn rehearse(&self, tx: &mut UnsignedTransaction, stated: Option<AccessList>) -> Result<Gas> {
         let simulation = self.engine.simulate(tx)?;
         let halted = match &simulation.result {
             Ok(receipt) => matches!(receipt.status, ExecutionStatus::Halted(_)),
             Err(_) => true,
         };
-        let stated = tx.access.clone();
         tx.access = simulation.access_list;
         let intrinsic = self.intrinsic(tx)?;
-        if spec.access.is_some() {
+        if let Some(stated) = stated {
             tx.access = stated;
         }
         if halted {

@@ -1,9 +1,11 @@
 //! `block FILE`: executes one block described in a readable JSON file.
 //!
 //! `source` holds the text and renders faults, `node` asks values for what they should be, `parse`
-//! makes the `model` from them, `build` brings it to an engine, `print` shows what came of it.
+//! makes the `model` from them, `build` brings it to an engine, `print` shows what came of it, and
+//! `hint` says what can be done about it.
 
 mod build;
+mod hint;
 mod model;
 mod node;
 mod parse;
@@ -19,7 +21,7 @@ use anyhow::{Context as _, Result, bail};
 use tos_runtime::{BlockOutcome, InvalidTransaction, Receipt, Transaction, View};
 
 use crate::{Finished, compare, outcome};
-use build::Chain;
+use build::{Chain, Completed};
 use model::{BlockFile, Party};
 use source::Source;
 
@@ -52,6 +54,8 @@ struct Executed<'f> {
 struct Line<'f> {
     spec: &'f model::TransactionSpec,
     transaction: Transaction,
+    /// Its accounts are those of the contract's own template.
+    by_template: bool,
     result: Result<Receipt, InvalidTransaction>,
     /// What contracts said while it executed. Not part of the receipt.
     messages: Vec<String>,
@@ -93,7 +97,7 @@ fn execute<'f>(file: &'f BlockFile, source: &Source, threads: usize) -> Result<E
 
     let mut verified = Vec::new();
     let mut refusals = Vec::new();
-    for transaction in &transactions {
+    for Completed { transaction, .. } in &transactions {
         match chain.engine.verify(transaction.clone()) {
             Ok(transaction) => {
                 verified.push(transaction);
@@ -116,7 +120,8 @@ fn execute<'f>(file: &'f BlockFile, source: &Source, threads: usize) -> Result<E
     }
     let mut results = (0..).zip(outcome.results().iter().cloned());
     let mut lines = Vec::new();
-    for ((spec, transaction), refusal) in file.transactions.iter().zip(transactions).zip(refusals) {
+    for ((spec, completed), refusal) in file.transactions.iter().zip(transactions).zip(refusals) {
+        let Completed { transaction, by_template } = completed;
         let in_block = refusal.is_none();
         let (result, messages) = match refusal {
             Some(reason) => (Err(reason), Vec::new()),
@@ -125,7 +130,7 @@ fn execute<'f>(file: &'f BlockFile, source: &Source, threads: usize) -> Result<E
                 (result, messages.remove(&idx).unwrap_or_default())
             }
         };
-        lines.push(Line { spec, transaction, result, messages, in_block });
+        lines.push(Line { spec, transaction, by_template, result, messages, in_block });
     }
 
     let block = figures(&outcome);

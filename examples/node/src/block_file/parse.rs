@@ -9,7 +9,8 @@ use super::model::{
     TransferSpec, Value, asset_id,
 };
 use super::node::{self, Entry, Node, Record};
-use super::source::{Fault, Source, read_bounded, shown};
+use super::source::{Fault, Source, shown};
+use crate::module_file;
 
 type Result<T> = std::result::Result<T, Fault>;
 
@@ -350,19 +351,8 @@ impl<'a> Reader<'a> {
     fn module(&self, node: &Node<'a>) -> Result<(String, Vec<u8>)> {
         let file = node.text("the name of a .wat or .wasm file")?;
         let path = self.folder.join(file);
-        let extension = path.extension().and_then(|extension| extension.to_str());
-        if !matches!(extension, Some("wat" | "wasm")) {
-            return Err(node.expected("the name of a .wat or .wasm file"));
-        }
-        let bytes = read_bounded(&path)
-            .map_err(|error| node.fault(format!("cannot read {}: {error:#}", path.display())))?;
-        if extension == Some("wasm") {
-            return Ok((file.to_owned(), bytes));
-        }
-        let code = wat::Parser::new()
-            .parse_bytes(Some(&path), &bytes)
-            .map_err(|error| node.fault(format!("cannot assemble this file: {error}")))?
-            .into_owned();
+        let code = module_file::read(&path)
+            .map_err(|error| node.fault(format!("cannot use {}: {error:#}", path.display())))?;
         Ok((file.to_owned(), code))
     }
 

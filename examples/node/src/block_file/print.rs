@@ -6,8 +6,8 @@ use serde_json::{Value as Json, json};
 use tos_runtime::{Address, AssetId, Event, ExecutionStatus, Receipt, View};
 
 use super::model::{Action, BlockFile, CallSpec, Party, TransferSpec, Value};
-use super::source::shown;
-use super::{Executed, Line, owners};
+use super::source::{shown, shown_whole};
+use super::{Executed, Line, hint, owners};
 use crate::outcome;
 
 /// A page for people.
@@ -38,6 +38,9 @@ fn write_page(out: &mut String, executed: &Executed<'_>) -> fmt::Result {
     }
     for (call, view) in executed.file.views.iter().zip(&executed.views) {
         writeln!(out, "  {} = {}", names.call(call), view_result(view))?;
+        for message in &view.messages {
+            writeln!(out, "     the contract says: {}", shown_whole(&message.text))?;
+        }
     }
     let block = &executed.block;
     let batches = if block.batches == 1 { "batch" } else { "batches" };
@@ -80,7 +83,10 @@ fn write_line(out: &mut String, names: &Names<'_>, idx: usize, line: &Line<'_>) 
         }
     }
     for message in &line.messages {
-        writeln!(out, "     the contract says: {}", shown(message))?;
+        writeln!(out, "     the contract says: {}", shown_whole(message))?;
+    }
+    if let Some(hint) = hint::of(line, &names.executed.chain.engine) {
+        writeln!(out, "     hint: {}", shown_whole(&hint))?;
     }
     if let Some(expected) = line.spec.expect.as_ref().filter(|_| !line.is_as_expected()) {
         writeln!(out, "     NOT AS EXPECTED: the file expects {expected}")?;
@@ -164,6 +170,7 @@ fn json_line(names: &Names<'_>, idx: usize, line: &Line<'_>) -> Json {
         "outcome": outcome::name(&line.result),
         "message": names.reason(&outcome::sentence(&line.result)),
         "contract_says": line.messages,
+        "hint": hint::of(line, &names.executed.chain.engine),
         "expected": line.spec.expect,
         "as_expected": line.is_as_expected(),
     });

@@ -1,17 +1,17 @@
 //! The text of a block file, and faults that point into it. Knows nothing of what it means.
 
 use std::fmt;
-use std::fs;
-use std::io::Read as _;
 use std::ops::Range;
 use std::path::Path;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 
-/// Largest block file in bytes, and largest module file.
-pub(crate) const FILE_BYTES_MAX: u64 = 4 << 20;
+use crate::module_file::read_bounded;
+
 /// Characters of a source line that a fault shows, and of any text it quotes.
 const SHOWN_MAX: usize = 100;
+/// Characters of a message that is shown: what the host takes from a contract, and its place.
+const MESSAGE_SHOWN_MAX: usize = 2_000;
 
 /// A file's name and text.
 pub(crate) struct Source {
@@ -65,26 +65,23 @@ impl Source {
     }
 }
 
-/// Reads a file that must not be larger than [`FILE_BYTES_MAX`].
-pub(crate) fn read_bounded(path: &Path) -> Result<Vec<u8>> {
-    ensure!(!path.is_dir(), "it is a folder");
-    let mut bytes = Vec::new();
-    fs::File::open(path)?.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
-    ensure!(
-        bytes.len() as u64 <= FILE_BYTES_MAX,
-        "it is larger than the {FILE_BYTES_MAX} bytes allowed"
-    );
-    Ok(bytes)
-}
-
 /// Text from a file as it may be shown on a terminal: without control characters, and not too long.
 pub(crate) fn shown(text: &str) -> String {
+    shown_up_to(text, SHOWN_MAX)
+}
+
+/// Like [`shown`], for what says at its end where it comes from.
+pub(crate) fn shown_whole(text: &str) -> String {
+    shown_up_to(text, MESSAGE_SHOWN_MAX)
+}
+
+fn shown_up_to(text: &str, max: usize) -> String {
     let mut shown: String = text
         .chars()
-        .take(SHOWN_MAX)
+        .take(max)
         .map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c })
         .collect();
-    if text.chars().nth(SHOWN_MAX).is_some() {
+    if text.chars().nth(max).is_some() {
         shown.push('…');
     }
     shown

@@ -178,13 +178,17 @@ fn values_of_a_wrong_kind_say_what_was_expected() {
 
 #[test]
 fn contract_files_that_cannot_be_used_say_why() {
-    mistake("wat/token.wat", "wat/token.rs").gives(
-        r#""wat/token.rs""#,
-        r#"contracts.token.file: expected the name of a .wat or .wasm file, found "wat/token.rs""#,
-    );
-    let message = parse_text(&mistake("wat/token.wat", "absent.wat").0).unwrap_err();
-    assert!(message.contains("contracts.token.file: cannot read "), "{message}");
-    assert!(message.contains("absent.wat"), "{message}");
+    for (file, expected) in [
+        ("wat/token.rs", "expected a .wat or .wasm file"),
+        ("absent.wat", "No such file or directory"),
+        ("wat", "expected a .wat or .wasm file"),
+    ] {
+        let message = parse_text(&mistake("wat/token.wat", file).0).unwrap_err();
+        let first = message.lines().next().unwrap_or_default();
+        assert!(first.contains("contracts.token.file: cannot use "), "{message}");
+        assert!(first.contains(&format!("{file}: {expected}")), "{message}");
+        assert!(message.ends_with(&"^".repeat(file.len() + 2)), "{message}");
+    }
 }
 
 #[test]
@@ -208,7 +212,7 @@ fn what_is_declared_must_make_sense() {
 #[test]
 fn shipped_files_end_as_they_say() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../data");
-    for name in ["transfers", "token", "hot_receiver", "failures"] {
+    for name in ["transfers", "token", "hot_receiver", "failures", "mistakes"] {
         let path = folder.join(name).with_extension("json");
         let text = super::run(&path, 2, false).unwrap();
         assert!(text.success, "{}", text.output);
@@ -217,6 +221,55 @@ fn shipped_files_end_as_they_say() {
         assert_eq!(json["identical"], true, "{name}");
         assert_eq!(json["as_expected"], true, "{name}");
     }
+}
+
+/// Each mistake with a contract in Rust is told with its cause and its place.
+#[test]
+fn mistakes_come_with_cause_and_place() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../data/mistakes.json");
+    let output = super::run(&path, 2, false).unwrap().output;
+    let contracts = path.with_file_name("../../contracts");
+    let line_of = |file: &str, text: &str| {
+        let source = std::fs::read_to_string(contracts.join(file)).unwrap();
+        source.lines().position(|line| line.contains(text)).unwrap() + 1
+    };
+    let (token, probe) = ("token/src/lib.rs", "probe/src/lib.rs");
+    let transfer = line_of(token, "pub fn transfer(");
+    let argument = "abort 4294967294: transfer: argument `amount`: expected 8 bytes, found";
+    let overflow = "abort 4294967295: attempt to add with overflow";
+    let index = "abort 4294967295: index out of bounds: the len is 3 but the index is 9";
+    for expected in [
+        format!("{argument} 4 ({token}:{transfer})"),
+        format!("{argument} 0 ({token}:{transfer})"),
+        "hint: the entry is transfer(to: Address, amount: u64) -> Result<(), TokenError>".into(),
+        format!("abort 1: Insufficient: The balance is too small. ({token}:{transfer})"),
+        "reverted.no_such_entry".into(),
+        "hint: Probe has index, add, returned, ".into(),
+        format!("abort 7: Zero: The amount is zero. ({probe}:{})", line_of(probe, "require!(")),
+        format!("{overflow} ({probe}:{})", line_of(probe, "a + b")),
+        format!("{index} ({probe}:{})", line_of(probe, "[1, 2, 3]")),
+        "hint: wrong_template has the template access(to: read): correct that attribute".into(),
+        "hint: floats in function 0 at byte 47: ".into(),
+    ] {
+        assert!(output.contains(&expected), "no {expected:?} in\n{output}");
+    }
+}
+
+/// Where an author leaves the accounts out, the template decides, also when it is wrong; without one
+/// they are found by simulation.
+#[test]
+fn accounts_left_out_come_from_the_template() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../data/mistakes.json");
+    let output = super::run(&path, 2, true).unwrap().output;
+    let json: serde_json::Value = serde_json::from_str(&output).unwrap();
+    let lines = json["transactions"].as_array().unwrap();
+    let of = |entry: &str| {
+        let mut lines = lines.iter().filter(|line| line["does"].as_str().unwrap().contains(entry));
+        let access = lines.next_back().unwrap()["access"].as_array().unwrap();
+        access.iter().map(|entry| entry["mode"].as_str().unwrap()).collect::<Vec<_>>()
+    };
+    assert_eq!(of("probe.wrong_template"), ["read"]);
+    assert_eq!(of("probe.vote("), ["credit"]);
 }
 
 #[test]
@@ -243,6 +296,9 @@ fn a_contract_that_cannot_be_deployed_is_a_fault_at_its_name() {
     let file = parse::parse(&source, &folder).map_err(|fault| fault.message).unwrap();
     let message = super::execute(&file, &source, 1).map(|_| ()).unwrap_err().to_string();
     let expected = "block.json:8:5: contracts.token: this contract cannot be deployed: \
-                    reverted: module refused: feature not allowed";
-    assert_eq!(message.lines().next(), Some(expected));
+                    reverted: module refused: feature not allowed; \
+                    floats in function 0 at byte 47: contracts have no floating point";
+    let first = message.lines().next().unwrap_or_default();
+    assert!(first.starts_with(expected), "{first}");
+    assert!(first.ends_with("; function 0 is the export `half`"), "{first}");
 }

@@ -1,5 +1,6 @@
-//! Contracts written with the SDK, as their built bytes, on the engine.
+//! Contracts written with the SDK and without, as their built bytes, on the engine.
 
+mod c;
 mod failures;
 mod hostile;
 mod sources;
