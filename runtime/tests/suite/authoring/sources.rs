@@ -75,7 +75,10 @@ fn no_source_is_missing_from_the_note() {
         assert!(noted.contains_key(&format!("wasm/{name}.wasm")), "{name}: {REMEDY}");
     }
     for path in ["c/greeter.c", "wasm/greeter.wasm"] {
-        assert!(noted.contains_key(path), "{path} is not noted: build it as it says, then {REMEDY}");
+        assert!(
+            noted.contains_key(path),
+            "{path} is not noted: build it as it says, then {REMEDY}"
+        );
     }
 }
 
