@@ -245,23 +245,39 @@ fn text(value: &Json) -> Result<&str> {
     value.as_str().context("cannot read what cargo says")
 }
 
-/// Whether a configuration that cargo finds from this folder upwards has flags for rustc. Cargo would
-/// add ours to them.
+/// Whether a configuration that cargo finds from this folder upwards has flags for rustc that apply to
+/// contracts. Cargo would add ours to them.
 fn has_own_flags(folder: &Path) -> bool {
     let files = folder
         .ancestors()
         .flat_map(|folder| ["config.toml", "config"].map(|name| folder.join(".cargo").join(name)));
-    files.into_iter().any(|file| mentions(&file, "rustflags"))
+    files.into_iter().any(|file| sets_flags(&fs::read_to_string(file).unwrap_or_default()))
+}
+
+/// Whether a configuration has `rustflags` for this target or for all. Many people have some for
+/// their own machine in their home, which says nothing about contracts.
+fn sets_flags(config: &str) -> bool {
+    let mut table = "";
+    uncommented(config).any(|line| {
+        if line.starts_with('[') {
+            table = line;
+        }
+        let applies = |place: &str| ["build", "cfg(", TARGET].iter().any(|it| place.contains(it));
+        match line.split_once('=') {
+            Some((key, _)) if key.contains("rustflags") => applies(table) || applies(key),
+            _ => false,
+        }
+    })
 }
 
 fn has_own_profile(root: &Path) -> bool {
-    mentions(&root.join("Cargo.toml"), "[profile.release]")
+    let manifest = fs::read_to_string(root.join("Cargo.toml")).unwrap_or_default();
+    uncommented(&manifest).any(|line| line.starts_with("[profile.release]"))
 }
 
-/// Whether a line of a file, comments aside, contains a text.
-fn mentions(file: &Path, text: &str) -> bool {
-    let content = fs::read_to_string(file).unwrap_or_default();
-    content.lines().any(|line| line.split('#').next().is_some_and(|line| line.contains(text)))
+/// The lines of a TOML file without comments.
+fn uncommented(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().filter_map(|line| line.split('#').next().map(str::trim))
 }
 
 #[cfg(test)]
@@ -334,12 +350,10 @@ mod tests {
         let inner = folder.path().join("inner");
         fs::create_dir_all(folder.path().join(".cargo")).unwrap();
         fs::create_dir_all(&inner).unwrap();
+        assert!(!has_own_flags(&inner) && !has_own_profile(folder.path()));
         let config = folder.path().join(".cargo/config.toml");
-        fs::write(&config, "[build]\n# no rustflags\n").unwrap();
-        assert!(!has_own_flags(&inner));
-        fs::write(&config, "[build]\nrustflags = []\n").unwrap();
+        fs::write(config, "[build]\nrustflags = []\n").unwrap();
         assert!(has_own_flags(&inner), "a configuration applies to the folders below");
-        assert!(!has_own_profile(folder.path()));
         fs::write(folder.path().join("Cargo.toml"), "[profile.release]\nlto = true\n").unwrap();
         assert!(has_own_profile(folder.path()));
 
@@ -349,6 +363,27 @@ mod tests {
         assert_eq!(krate.settings(), <[&str; 0]>::default());
         krate.own_profile = false;
         assert!(krate.settings().contains(&"profile.release.overflow-checks=true".to_owned()));
+    }
+
+    #[test]
+    fn flags_for_other_machines_are_none_for_contracts() {
+        for config in [
+            "[target.wasm32v1-none]\nrustflags = []",
+            "target.wasm32v1-none.rustflags = []",
+            "[target.'cfg(all())']\nrustflags = []",
+            "build.rustflags = []",
+            "[build]\ntarget = \"wasm32v1-none\"\nrustflags = []",
+        ] {
+            assert!(sets_flags(config), "{config}");
+        }
+        for config in [
+            "[target.x86_64-unknown-linux-gnu]\nrustflags = [\"-Clink-arg=-fuse-ld=mold\"]",
+            "[build]\n# rustflags = []\ntarget = \"wasm32v1-none\"",
+            "[build]\njobs = 2\n[target.aarch64-apple-darwin]\nrustflags = []",
+            "",
+        ] {
+            assert!(!sets_flags(config), "{config}");
+        }
     }
 
     #[test]

@@ -81,8 +81,8 @@ fn build(options: &BuildOptions) -> Result<Finished> {
     {
         // What is deployed has no names. The same crate built with them has the same functions in
         // the same order; should that once not be so, the name would mislead, so it is checked.
-        let named = krate.build_with_names()?;
-        if let Err(again) = Inspection::of(&named).verdict
+        if let Ok(named) = krate.build_with_names()
+            && let Err(again) = Inspection::of(&named).verdict
             && let Some(known) = again.function.filter(|known| known.index == function.index)
         {
             *function = known;
