@@ -7,7 +7,7 @@ use tos_benches::assemble;
 use tos_benches::calibration::{
     Memory, OperatorWorkload, Order, Report, Row, head, operator_workloads,
 };
-use tos_runtime::prepare::UNITS_PER_GAS;
+use tos_runtime::prepare::{OperatorCosts, UNITS_PER_GAS, check};
 
 use crate::machine::{Build, Machine, Sandbox};
 
@@ -122,12 +122,13 @@ fn pages(sandbox: &Sandbox) -> Vec<Row> {
             module(1, &format!("{} {}", grow.repeat(63), touch(1))),
             module(1, ""),
         ),
-        ("a page of the initial memory, touched", 64, module(64, &touch(0)), module(64, "")),
+        ("a page of the initial memory, touched", 64, module(64, &touch(0)), module(1, "")),
     ];
     cases.map(|(name, pages, full, empty)| fresh(sandbox, name, pages as f64, &full, &empty)).into()
 }
 
-/// Times instantiation, a run and dropping the instance.
+/// Times instantiation, a run and dropping the instance; what a call pays for the memory it starts
+/// with is part of its gas.
 fn fresh(sandbox: &Sandbox, name: &str, count: f64, full: &[u8], empty: &[u8]) -> Row {
     let modules = [
         (Build::Plain, full),
@@ -136,6 +137,11 @@ fn fresh(sandbox: &Sandbox, name: &str, count: f64, full: &[u8], empty: &[u8]) -
         (Build::Metered, empty),
     ]
     .map(|(build, wasm)| sandbox.compile(build, wasm));
+    let start = |wasm: &[u8]| {
+        let info = check(wasm).expect("the module is accepted");
+        OperatorCosts::default().of_start(info.memory_pages_min)
+    };
+    let started_with = start(full) - start(empty);
     let (mut fastest, mut units) = ([Duration::MAX; 4], [0; 4]);
     for _ in 0..4 * ROUNDS {
         for (idx, module) in modules.iter().enumerate() {
@@ -153,6 +159,6 @@ fn fresh(sandbox: &Sandbox, name: &str, count: f64, full: &[u8], empty: &[u8]) -
         name: name.into(),
         plain_ns: Some((plain - plain_empty) / count),
         ns: (metered - metered_empty) / count,
-        gas: (units[2] - units[3]) as f64 / count / UNITS_PER_GAS as f64,
+        gas: (units[2] - units[3] + started_with) as f64 / count / UNITS_PER_GAS as f64,
     }
 }
