@@ -150,26 +150,41 @@ fn measure_one(
     let (Some(subject), refused) = subject(seed, size) else {
         return Ok((ATTEMPTS_MAX, Vec::new()));
     };
+    let used = measure_module(engines, &subject)?
+        .into_iter()
+        .map(|(bytes, words)| Worst { seed, bytes, words })
+        .collect();
+    // A small function cannot come near a megabyte.
+    for engine in leaf_engines.iter().filter(|_| size >= LARGE) {
+        let leaf = Call { entry: "leaf", gas: GAS, stack: STACK, seed: PATIENT };
+        let run = engine.load(&subject.prepared)?.run(&leaf);
+        run.with_context(|| format!("{}, function without calls", engine.name()))?;
+    }
+    Ok((refused, used))
+}
+
+/// Bytes of native stack and words of logical stack that a module's entry `run` takes on each engine
+/// between its first and its deepest call of the host; zeros where guests run elsewhere.
+///
+/// # Errors
+/// It ends in anything but the logical limit on some engine, or differently on two.
+pub fn measure_module(
+    engines: &[Box<dyn Engine>],
+    subject: &Subject,
+) -> Result<Vec<(usize, usize)>> {
     let call = Call { entry: "run", gas: GAS, stack: STACK, seed: PATIENT };
     let (mut used, mut first) = (Vec::new(), None);
     for engine in engines {
         let run = engine.load(&subject.prepared)?.run(&call).with_context(|| engine.name())?;
         let end = run.observation.end;
         ensure!(end == End::StackLimit, "{}: {end}", engine.name());
-        let (bytes, words) = run.native.used().unwrap_or_default();
-        used.push(Worst { seed, bytes, words });
+        used.push(run.native.used().unwrap_or_default());
         let first = first.get_or_insert_with(|| run.observation.clone());
         if let Some(what) = first.difference(&run.observation) {
             anyhow::bail!("{}: {what}", engine.name());
         }
     }
-    // A small function cannot come near a megabyte.
-    for engine in leaf_engines.iter().filter(|_| size >= LARGE) {
-        let leaf = Call { entry: "leaf", ..call };
-        let run = engine.load(&subject.prepared)?.run(&leaf);
-        run.with_context(|| format!("{}, function without calls", engine.name()))?;
-    }
-    Ok((refused, used))
+    Ok(used)
 }
 
 /// The least native stack, to an eighth, with which a module still ends by the logical limit:

@@ -2,6 +2,7 @@
 
 use tos_differential::compare::STACK;
 use tos_differential::engines::{self, WASM_STACK_BYTES, on_threads};
+use tos_differential::sources::{Source, Subject};
 use tos_differential::stack::depth;
 use tos_differential::stack::measure::{self, LARGE, Modules, SMALL};
 
@@ -38,6 +39,32 @@ fn check(count: u64, size: u32) {
 #[test]
 fn many_functions_that_maximise_frames_end_by_the_logical_limit() {
     check(1_000, SMALL);
+}
+
+#[test]
+fn what_charged_operands_keep_alive_is_part_of_the_frame() {
+    // Each charge ends in a branch, behind which a simple register allocator gives the gas counter
+    // and the operand places of their own: 497 bytes per word, before they were counted.
+    let grown =
+        (0..400).fold("(i32.const 0)".to_owned(), |inner, _| format!("(memory.grow {inner})"));
+    let text = format!(
+        r#"(module (import "tos_v1" "gas_left" (func $host (result i64)))
+             (memory (export "memory") 1)
+             (func $run (export "run")
+               (drop (call $host))
+               (if (i32.eqz (memory.size)) (then (drop {grown})))
+               (call $run)))"#
+    );
+    let code = wat::parse_str(text).expect("valid wat");
+    let subject = Subject::new(Source::File, code).expect("the gate accepts it");
+    let engines = engines::all().expect("engines start");
+    let used = on_threads(1, |_| measure::measure_module(&engines, &subject)).remove(0);
+    let used = used.unwrap_or_else(|error| panic!("{error:#}"));
+    let native: Vec<_> = used.into_iter().filter(|(bytes, _)| *bytes > 0).collect();
+    assert_eq!(native.len(), 2, "two compilers run guests on the native stack");
+    for (bytes, words) in native {
+        assert!(bytes <= words * BYTES_PER_WORD_MAX, "{bytes} bytes for {words} words");
+    }
 }
 
 #[test]
