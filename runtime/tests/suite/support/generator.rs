@@ -7,7 +7,9 @@ use tos_runtime::{
     Transaction,
 };
 
-use super::{COUNTER, Call, Forward, GOLD, Order, Rng, SILVER, TOKEN, account, guest, wasm};
+use super::{
+    COUNTER, Call, Forward, GOLD, Order, POOL, RUST_TOKEN, Rng, SILVER, TOKEN, account, guest, wasm,
+};
 
 /// Makes random blocks for a chain with `people` funded people. A few people more exist who hold
 /// nothing.
@@ -17,6 +19,8 @@ pub(crate) struct Generator {
     nonces: HashMap<u64, u64>,
     counters: Vec<ContractId>,
     tokens: Vec<ContractId>,
+    /// A pool of the second token.
+    pool: Option<ContractId>,
     /// Guests that call what they are told to.
     proxies: Vec<ContractId>,
     /// Guests that misbehave when told to.
@@ -26,6 +30,8 @@ pub(crate) struct Generator {
     spin: Option<ContractId>,
 }
 
+const DEPLOYED: &str = "deployed by the first block";
+
 impl Generator {
     pub(crate) fn new(people: u64, seed: u64) -> Self {
         Self {
@@ -34,6 +40,7 @@ impl Generator {
             nonces: HashMap::new(),
             counters: Vec::new(),
             tokens: Vec::new(),
+            pool: None,
             proxies: Vec::new(),
             undeclared: None,
             trap: None,
@@ -49,9 +56,14 @@ impl Generator {
         for number in 0..2 {
             txs.push(self.send(number, Order::deploy(wasm(COUNTER), &[])));
             self.counters.extend(txs.last().and_then(|tx| tx.deployed_contract()));
-            txs.push(self.send(number, Order::deploy(wasm(TOKEN), &supply)));
+            // The first is in WAT, the second in Rust.
+            let token = if number == 0 { wasm(TOKEN) } else { RUST_TOKEN.to_vec() };
+            txs.push(self.send(number, Order::deploy(token, &supply)));
             self.tokens.extend(txs.last().and_then(|tx| tx.deployed_contract()));
         }
+        let token = self.tokens[1];
+        txs.push(self.send(2, Order::deploy(POOL.to_vec(), &token.0)));
+        self.pool = txs.last().and_then(|tx| tx.deployed_contract());
         let mut deploy = |generator: &mut Self, code| {
             let tx = generator.send(2, Order::deploy(code, &[]));
             let id = tx.deployed_contract();
@@ -67,6 +79,13 @@ impl Generator {
         self.abort = deploy(self, guest!("abort"));
         self.spin = deploy(self, guest!("spin"));
         txs
+    }
+
+    /// The block that fills the pool.
+    pub(crate) fn second_block(&mut self) -> Vec<Transaction> {
+        [self.allow_pool(200_000), self.fill_pool(200_000, 100_000)]
+            .map(|order| self.send(1, order))
+            .into()
     }
 
     /// A random block of up to `txs_max` transactions.
@@ -91,8 +110,9 @@ impl Generator {
             30..=34 => self.burn(),
             35..=49 => self.token_call(),
             50..=61 => self.counter_call(),
-            62..=76 => self.forwarded_call(),
-            77..=84 => self.misbehaving_call(),
+            62..=73 => self.forwarded_call(),
+            74..=79 => self.pool_call(),
+            80..=84 => self.misbehaving_call(),
             85..=88 => self.deploy(),
             89..=91 => self.upgrade(),
             _ => self.unknown_call(),
@@ -187,6 +207,32 @@ impl Generator {
         }
     }
 
+    /// The pool, filled now and then by whoever has tokens and allowed it to take them.
+    fn pool_call(&mut self) -> Order {
+        let amount = self.rng.below(2_000);
+        match self.rng.below(8) {
+            0 => self.allow_pool(50_000),
+            1 => self.fill_pool(20_000, 5_000 + amount),
+            _ => self.pool_order("buy", &1_u64.to_le_bytes()).deposit(AssetId::NATIVE, amount),
+        }
+    }
+
+    fn allow_pool(&self, tokens: u64) -> Order {
+        let spender = Address::Contract(self.pool.expect(DEPLOYED)).to_bytes();
+        let input = [&spender[..], &tokens.to_le_bytes()].concat();
+        Order::invoke(self.tokens[1], "approve", &input)
+    }
+
+    fn fill_pool(&self, tokens: u64, native: u64) -> Order {
+        let input = [tokens.to_le_bytes(), 0_u64.to_le_bytes()].concat();
+        self.pool_order("add_liquidity", &input).deposit(AssetId::NATIVE, native)
+    }
+
+    fn pool_order(&self, entry: &str, input: &[u8]) -> Order {
+        let pool = self.pool.expect(DEPLOYED);
+        Order::invoke(pool, entry, input).access(pool, AccessMode::Write)
+    }
+
     /// A call through one to four proxies, each of which may do something of its own, give up when
     /// its callee fails, or fail itself afterwards.
     fn forwarded_call(&mut self) -> Order {
@@ -238,7 +284,7 @@ impl Generator {
 
     fn misbehaving_call(&mut self) -> Order {
         let contracts = [self.undeclared, self.trap, self.abort, self.spin];
-        let contract = self.rng.pick(&contracts).expect("deployed by the first block");
+        let contract = self.rng.pick(&contracts).expect(DEPLOYED);
         let mut input = self.receiver().to_bytes().to_vec();
         input.push(self.rng.below(9) as u8);
         let entries = ["touch", "touch", "unreachable", "divide_by_zero", "abort", "spin"];
@@ -286,13 +332,22 @@ impl Generator {
 
 /// How often each kind of end occurred, so that a run can show that it tried everything.
 #[derive(Debug, Default)]
-pub(crate) struct Ends(pub(crate) std::collections::BTreeMap<u32, usize>);
+pub(crate) struct Ends {
+    pub(crate) by_code: std::collections::BTreeMap<u32, usize>,
+    /// Purchases from the pool, each a contract that calls another.
+    pub(crate) purchases: usize,
+}
 
 impl Ends {
     pub(crate) fn count(&mut self, results: &[Result<tos_runtime::Receipt, InvalidTransaction>]) {
         for result in results {
             let code = result.as_ref().map_or(999, |receipt| receipt.status.code());
-            *self.0.entry(code).or_default() += 1;
+            *self.by_code.entry(code).or_default() += 1;
+            let events = result.iter().flat_map(|receipt| &receipt.events);
+            let is_purchase = |event: &&tos_runtime::Event| {
+                event.topics.first().is_some_and(|topic| topic.0.starts_with(b"amm.swap"))
+            };
+            self.purchases += events.filter(is_purchase).count();
         }
     }
 }

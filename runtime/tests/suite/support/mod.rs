@@ -33,6 +33,10 @@ pub(crate) const SILVER: AssetId = AssetId([3; 32]);
 
 pub(crate) const COUNTER: &str = include_str!("../../../../contracts/wat/counter.wat");
 pub(crate) const TOKEN: &str = include_str!("../../../../contracts/wat/token.wat");
+/// The token in Rust: the same entries as the one in WAT, and more.
+pub(crate) const RUST_TOKEN: &[u8] = include_bytes!("../../../../contracts/wasm/token.wasm");
+/// A pool of that token and native money, which calls the token.
+pub(crate) const POOL: &[u8] = include_bytes!("../../../../contracts/wasm/amm.wasm");
 /// One export for each attack on the host interface.
 pub(crate) const HOSTILE: &str = include_str!("../../../../contracts/wat/hostile.wat");
 /// Every host function with the arguments a test chooses.
