@@ -45,7 +45,7 @@ impl Person {
             chain_id: CHAIN,
             source: self.public(),
             nonce: self.nonce,
-            gas_limit: Gas(10_000_000),
+            gas_limit: Gas(30_000_000),
             gas_price: Amount(1),
             expiry: TopoHeight(u64::MAX),
             access: AccessList::new(),
