@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::ops::Range;
 
 use wasm_encoder::reencode::{self, Reencode};
-use wasm_encoder::{CodeSection, Function, Instruction, Module};
+use wasm_encoder::{CodeSection, Instruction, Module};
 use wasmparser::{FunctionBody, Parser, Payload};
 
 /// What takes the place of dropped operators.
@@ -75,12 +75,7 @@ impl Reencode for Dropper {
         code: &mut CodeSection,
         body: FunctionBody<'_>,
     ) -> Result<(), reencode::Error> {
-        let mut locals = Vec::new();
-        for group in body.get_locals_reader()? {
-            let (count, ty) = group?;
-            locals.push((count, self.val_type(ty)?));
-        }
-        let mut function = Function::new(locals);
+        let mut function = self.new_function_with_parsed_locals(&body)?;
         let mut operators = body.get_operators_reader()?;
         while !operators.eof() {
             let instruction = self.instruction(operators.read()?)?;

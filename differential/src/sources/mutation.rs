@@ -9,9 +9,7 @@ use tos_benches::Rng;
 use tos_host_api::functions::HOST_FUNCTIONS;
 use tos_host_api::limits::IMPORT_MODULE;
 use wasm_encoder::reencode::{self, Reencode, utils};
-use wasm_encoder::{
-    CodeSection, EntityType, Function, ImportSection, Module, SectionId, TypeSection,
-};
+use wasm_encoder::{CodeSection, EntityType, ImportSection, Module, SectionId, TypeSection};
 use wasmparser::{FunctionBody, ImportSectionReader, Parser, Payload, TypeSectionReader};
 
 use self::edits::Edits;
@@ -179,12 +177,7 @@ impl Reencode for Rewriter<'_> {
         code: &mut CodeSection,
         body: FunctionBody<'_>,
     ) -> Result<(), reencode::Error> {
-        let mut locals = Vec::new();
-        for group in body.get_locals_reader()? {
-            let (count, ty) = group?;
-            locals.push((count, self.val_type(ty)?));
-        }
-        let mut function = Function::new(locals);
+        let mut function = self.new_function_with_parsed_locals(&body)?;
         for operator in body.get_operators_reader()? {
             let edit = self.plan.at(self.position);
             self.position += 1;

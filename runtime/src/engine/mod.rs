@@ -1,6 +1,5 @@
 //! The facade: one engine over one chain. Decides which blocks may run on the tip; the pipeline
-//! runs them, `commit.rs` makes them durable, `query.rs` and
-//! `describe.rs` answer questions.
+//! runs them, `commit.rs` makes them durable, `query.rs` and `describe.rs` answer questions.
 
 mod builder;
 mod commit;

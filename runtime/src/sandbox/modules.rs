@@ -12,8 +12,7 @@ use tos_host_api::Hash;
 use wasmtime::{Engine, InstancePre, Linker, Module, ModuleExport};
 
 use self::cache::Cache;
-use super::call::HostState;
-use super::call::with_stack;
+use super::call::{HostState, with_stack};
 use super::permits::CallPermits;
 use super::prepare::{
     self, GAS_EXPORT, ModuleInfo, OperatorCosts, PREPARE_VERSION, PrepareError, Prepared,

@@ -41,11 +41,10 @@ impl Fleet {
         let artifacts = Arc::new(MemoryStorage::new());
         let open = |threads: usize, state: Arc<dyn Storage>| {
             let config = EngineConfig {
-                max_parallel_threads: threads,
+                max_parallel_threads: threads.max(1),
                 enable_parallel_execution: threads > 0,
                 ..EngineConfig::default()
             };
-            let config = EngineConfig { max_parallel_threads: threads.max(1), ..config };
             let storage = SharedArtifacts { state, artifacts: Arc::clone(&artifacts) };
             let builder = ContractEngine::builder().config(config).genesis(genesis.clone());
             let builder = match threads {
