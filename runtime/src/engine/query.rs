@@ -12,7 +12,7 @@ use crate::execute::{
 };
 use crate::pipeline::{LoadedModules, load_accounts, load_modules, merge};
 use crate::sandbox::prepare::limits::STACK_WORDS_MAX;
-use crate::sandbox::{self, CallRequest, Frame};
+use crate::sandbox::{self, CallEnd, CallRequest, Frame};
 use crate::schedule::{AccessTable, TableBuilder};
 use crate::state::{Account, ChangeSet, ContractRecord, Journal, Overlay, SlotKey};
 use crate::types::{
@@ -262,9 +262,8 @@ impl ContractEngine {
                 Err(Interrupt::Halt(reason)) => ExecutionStatus::Halted(reason),
                 Err(fault @ Interrupt::Fault(_)) => return Err(engine_fault(fault)),
             };
-            let gas_used = gas.checked_sub(end.gas_left).unwrap_or(gas);
-            let (return_data, messages) = (end.return_data, scope.messages);
-            return Ok(View { status, return_data, gas_used, messages });
+            let CallEnd { gas_used, return_data, .. } = end;
+            return Ok(View { status, return_data, gas_used, messages: scope.messages });
         }
     }
 

@@ -49,7 +49,7 @@ impl Executor {
             return Applied::native(Err(why), tx.intrinsic_gas);
         }
         let Some(gas) = tx.tx.gas_limit.checked_sub(tx.intrinsic_gas) else {
-            return Applied::native(Err(below_intrinsic()), tx.intrinsic_gas);
+            return Applied::native(Err(not_its_limit()), tx.intrinsic_gas);
         };
         let frame = Frame {
             caller: source,
@@ -61,14 +61,14 @@ impl Executor {
         let request = CallRequest { module, entry, gas, stack_words: STACK_WORDS_MAX, frame };
         let (end, scope) = sandbox::call(self.env.modules.engine(), request, self.scope.lend());
         self.scope.give_back(scope);
-        let (result, gas_used) = match tx.tx.gas_limit.checked_sub(end.gas_left) {
+        let (result, gas_used) = match tx.intrinsic_gas.checked_add(end.gas_used) {
             Some(gas_used) => (end.result, gas_used),
-            None => (Err(below_intrinsic()), Gas::ZERO),
+            None => (Err(not_its_limit()), Gas::ZERO),
         };
         Applied { result, gas_used, return_data: end.return_data, contract: None, code: None }
     }
 }
 
-fn below_intrinsic() -> Interrupt {
-    EngineError::Bug("more gas is left than the transaction had".into()).into()
+fn not_its_limit() -> Interrupt {
+    EngineError::Bug("a transaction's gas does not add up to its limit".into()).into()
 }

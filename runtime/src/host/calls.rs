@@ -127,10 +127,10 @@ impl CallArguments {
         let request =
             CallRequest { module: &callable.module, entry: &entry, gas, stack_words, frame };
         let end = run(call, request);
-        // What the callee left it gives back; a callee that was stopped has used all of it.
+        // A callee that was stopped has used all it was given.
         let halted = matches!(end.result, Err(Interrupt::Halt(_)));
-        let left = if halted { Gas::ZERO } else { end.gas_left };
-        Meter::charge(&mut *call.caller, gas.0.saturating_sub(left.0))?;
+        let gas_used = if halted { gas } else { end.gas_used };
+        Meter::charge(&mut *call.caller, gas_used.0)?;
         let state = call.state();
         match end.result {
             Ok(()) => {

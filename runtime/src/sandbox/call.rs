@@ -68,7 +68,8 @@ pub(crate) struct InstanceFacts {
 pub(crate) struct CallEnd {
     /// `Ok` when the entry returned.
     pub(crate) result: Result<(), Interrupt>,
-    pub(crate) gas_left: Gas,
+    /// At most what it was given; a started gas counts whole.
+    pub(crate) gas_used: Gas,
     pub(crate) return_data: Vec<u8>,
 }
 
@@ -112,20 +113,18 @@ fn call_here(
     let mut store = Store::new(engine, state);
     store.limiter(|state| &mut state.limiter);
     let result = enter(&mut store, module, entry, (gas, stack_words));
-    // What the counter cannot hold, no guest lives long enough to use.
-    let withheld = Gas(gas.0.saturating_sub(Meter::GAS_MAX.0));
-    let gas_left = match store.data().instance {
-        Some(_) => Meter::left(&mut store).map(|left| Gas(left.0 + withheld.0)),
-        None => Ok(gas),
+    let gas_used = match store.data().instance {
+        Some(_) => Meter::used(&mut store, gas),
+        None => Ok(Gas::ZERO),
     };
     let HostState { mut scope, return_data, .. } = store.into_data();
     let mut scope = scope.lend();
     scope.frames.pop();
-    let (result, gas_left) = match gas_left {
-        Ok(gas_left) => (result, gas_left),
+    let (result, gas_used) = match gas_used {
+        Ok(gas_used) => (result, gas_used),
         Err(error) => (Err(error.into()), Gas::ZERO),
     };
-    (CallEnd { result, gas_left, return_data }, scope)
+    (CallEnd { result, gas_used, return_data }, scope)
 }
 
 fn enter(

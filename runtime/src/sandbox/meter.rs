@@ -52,6 +52,18 @@ impl Meter {
         Ok(Gas(Self::units_left(store)? / UNITS_PER_GAS))
     }
 
+    /// Gas used of what [`Meter::start`] was given.
+    pub(super) fn used(
+        store: impl AsContextMut<Data = HostState>,
+        given: Gas,
+    ) -> Result<Gas, EngineError> {
+        let left = Self::left(store)?;
+        // What the counter does not hold, no guest lives long enough to use.
+        given.min(Self::GAS_MAX).checked_sub(left).ok_or_else(|| {
+            EngineError::Bug(format!("{left} gas is left of a call that was given {given}"))
+        })
+    }
+
     fn units_left(mut store: impl AsContextMut<Data = HostState>) -> Result<u64, EngineError> {
         let left = Self::of(&store)?.gas.get(&mut store).i64().ok_or_else(missing)?;
         Ok(u64::try_from(left).unwrap_or(0))
