@@ -7,16 +7,19 @@
 //! [`Overlay::merge`] checks that promise instead of trusting it: every cell remembers the last
 //! batch that wrote and the last that credited it.
 
-use std::collections::{BTreeMap, HashMap};
+mod changes;
+mod extras;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
-use tos_host_api::{AccessMode, Address, Amount, AssetId, ContractId, TxIndex};
+use tos_host_api::{AccessMode, Address, AssetId, TxIndex};
 
+use self::extras::{Extras, merge_slot};
+use super::Account;
 use super::chain_state::ChainState;
-use super::journal::{AccountDraft, DraftValue, Journal, SlotDraft};
-use super::{Account, Change, ContractRecord, SlotKey, StateKey, StateValue};
+use super::journal::{AccountDraft, Journal};
 use crate::error::EngineError;
 use crate::schedule::AccountIdx;
 
@@ -39,31 +42,6 @@ pub(crate) struct AccountCell {
     credited: AtomicU32,
     /// Everything rarer. Held only within a method, never while another lock is taken.
     extras: Mutex<Option<Box<Extras>>>,
-}
-
-/// What the block changed on an account besides nonce and native balance.
-#[derive(Default)]
-struct Extras {
-    assets: BTreeMap<AssetId, u64>,
-    slots: HashMap<SlotName, Option<Arc<[u8]>>, foldhash::fast::RandomState>,
-    counters: HashMap<SlotName, CounterCell, foldhash::fast::RandomState>,
-    contract: Option<ContractRecord>,
-}
-
-/// A slot within one partition.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct SlotName {
-    contract: ContractId,
-    key: Box<[u8]>,
-}
-
-/// A counter that the block touched.
-#[derive(Debug, Clone, Copy)]
-enum CounterCell {
-    /// Only credited: the sum of the additions; its value was never read.
-    Added(u128),
-    /// Written: its value.
-    Known(u128),
 }
 
 impl AccountCell {
@@ -130,63 +108,6 @@ impl Overlay {
         changed.unwrap_or_else(|| cell.base.balance(asset).0)
     }
 
-    /// A byte slot in the account's partition.
-    pub(crate) fn slot(
-        &self,
-        account: AccountIdx,
-        contract: ContractId,
-        key: &[u8],
-    ) -> Result<Option<Arc<[u8]>>, EngineError> {
-        let cell = &self.cells[account as usize];
-        let name = SlotName { contract, key: key.into() };
-        if let Some(extras) = cell.extras.lock().as_ref()
-            && let Some(value) = extras.slots.get(&name)
-        {
-            return Ok(value.clone());
-        }
-        self.chain.slot(SlotKey { contract, partition: cell.address, key: name.key })
-    }
-
-    /// A counter slot in the account's partition.
-    pub(crate) fn counter(
-        &self,
-        account: AccountIdx,
-        contract: ContractId,
-        key: &[u8],
-    ) -> Result<u128, EngineError> {
-        let cell = &self.cells[account as usize];
-        let name = SlotName { contract, key: key.into() };
-        let touched = {
-            let extras = cell.extras.lock();
-            extras.as_ref().and_then(|extras| extras.counters.get(&name).copied())
-        };
-        if let Some(CounterCell::Known(value)) = touched {
-            return Ok(value);
-        }
-        let base =
-            self.chain.counter(SlotKey { contract, partition: cell.address, key: name.key })?;
-        match touched {
-            Some(CounterCell::Added(added)) => {
-                base.checked_add(added).ok_or_else(|| overflow("counter", cell.address))
-            }
-            _ => Ok(base),
-        }
-    }
-
-    /// The record of the contract whose account this is.
-    pub(crate) fn contract(
-        &self,
-        account: AccountIdx,
-        contract: &ContractId,
-    ) -> Result<Option<ContractRecord>, EngineError> {
-        let cell = &self.cells[account as usize];
-        let changed = cell.extras.lock().as_ref().and_then(|extras| extras.contract.clone());
-        match changed {
-            Some(record) => Ok(Some(record)),
-            None => self.chain.contract(contract),
-        }
-    }
-
     /// Publishes what a finished transaction of `batch` changed.
     ///
     /// # Errors
@@ -227,86 +148,6 @@ impl Overlay {
     pub(crate) fn len(&self) -> usize {
         self.cells.len()
     }
-
-    /// What became of the accounts in `range`, in no particular order; may list keys that did not
-    /// change.
-    pub(crate) fn changes(
-        &self,
-        range: std::ops::Range<usize>,
-    ) -> Result<Vec<Change>, EngineError> {
-        let mut changes = Vec::with_capacity(range.len());
-        for cell in &self.cells[range] {
-            let touched = cell.written.load(Ordering::Relaxed) > 0
-                || cell.credited.load(Ordering::Relaxed) > 0;
-            if touched {
-                self.account_changes(cell, &mut changes)?;
-            }
-        }
-        Ok(changes)
-    }
-
-    fn account_changes(
-        &self,
-        cell: &AccountCell,
-        changes: &mut Vec<Change>,
-    ) -> Result<(), EngineError> {
-        let mut account = cell.base.clone();
-        account.nonce.0 = cell.nonce.load(Ordering::Relaxed);
-        account.native.0 = cell.native.load(Ordering::Relaxed);
-        let mut extras = cell.extras.lock();
-        if let Some(extras) = extras.take() {
-            for (asset, balance) in &extras.assets {
-                account.set_balance(*asset, Amount(*balance));
-            }
-            self.extra_changes(cell, *extras, changes)?;
-        }
-        if account != cell.base {
-            changes.push(Change {
-                key: StateKey::Account(cell.address),
-                old: cell.base.exists().then(|| StateValue::Account(cell.base.clone())),
-                new: account.exists().then_some(StateValue::Account(account)),
-            });
-        }
-        Ok(())
-    }
-
-    // Iterating hash maps is fine here: the change set sorts by key.
-    #[allow(clippy::iter_over_hash_type)]
-    fn extra_changes(
-        &self,
-        cell: &AccountCell,
-        extras: Extras,
-        changes: &mut Vec<Change>,
-    ) -> Result<(), EngineError> {
-        let slot_key = |name: SlotName| SlotKey {
-            contract: name.contract,
-            partition: cell.address,
-            key: name.key,
-        };
-        for (name, new) in extras.slots {
-            let key = slot_key(name);
-            let old = self.chain.slot(key.clone())?.map(StateValue::Slot);
-            changes.push(Change { key: StateKey::Slot(key), old, new: new.map(StateValue::Slot) });
-        }
-        for (name, counter) in extras.counters {
-            let key = slot_key(name);
-            let old = self.chain.counter(key.clone())?;
-            let new = match counter {
-                CounterCell::Known(value) => value,
-                CounterCell::Added(added) => {
-                    old.checked_add(added).ok_or_else(|| overflow("counter", cell.address))?
-                }
-            };
-            let value = |value| (value > 0).then_some(StateValue::Counter(value));
-            changes.push(Change { key: StateKey::Counter(key), old: value(old), new: value(new) });
-        }
-        if let (Some(record), Address::Contract(id)) = (extras.contract, cell.address) {
-            let old = self.chain.contract(&id)?.map(StateValue::Contract);
-            let new = Some(StateValue::Contract(record));
-            changes.push(Change { key: StateKey::Contract(id), old, new });
-        }
-        Ok(())
-    }
 }
 
 /// Publishes nonce, balances and contract record.
@@ -339,27 +180,6 @@ fn merge_account(cell: &AccountCell, draft: &AccountDraft) -> Result<(), EngineE
     }
     if let Some(record) = &draft.contract {
         extras.contract = Some(record.clone());
-    }
-    Ok(())
-}
-
-/// Publishes a slot. The access check made sure that only an addition happens under `Credit`.
-fn merge_slot(cell: &AccountCell, slot: &SlotDraft) -> Result<(), EngineError> {
-    let name = SlotName { contract: slot.contract, key: slot.key.clone() };
-    let mut extras = cell.extras.lock();
-    let extras = extras.get_or_insert_default();
-    match &slot.value {
-        DraftValue::Slot { value, .. } => {
-            extras.slots.insert(name, value.clone());
-        }
-        DraftValue::Counter { known: Some(value), .. } => {
-            extras.counters.insert(name, CounterCell::Known(*value));
-        }
-        DraftValue::Counter { known: None, added } => {
-            let counter = extras.counters.entry(name).or_insert(CounterCell::Added(0));
-            let (CounterCell::Added(sum) | CounterCell::Known(sum)) = counter;
-            *sum = sum.checked_add(*added).ok_or_else(|| overflow("counter", cell.address))?;
-        }
     }
     Ok(())
 }
