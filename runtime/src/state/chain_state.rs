@@ -6,15 +6,17 @@
 //! inserted; that is safe against concurrent changes because readers hold the engine's tip lock
 //! shared and [`ChainState::apply`] runs under the exclusive one.
 
+mod values;
+
 use std::collections::BTreeMap;
 use std::hash::Hash;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use dashmap::DashMap;
-use tos_host_api::{Address, AssetId, ContractId};
+use tos_host_api::Address;
 
-use super::{Account, AssetRecord, ChangeSet, ContractRecord, SlotKey, StateKey, StateValue};
+use super::{Account, ChangeSet, StateKey, StateValue};
 use crate::error::EngineError;
 use crate::storage::Storage;
 
@@ -56,65 +58,6 @@ impl ChainState {
         };
         self.accounts.insert(*address, account.clone(), generation);
         Ok(account)
-    }
-
-    /// Any value but an account's.
-    pub(crate) fn value(&self, key: &StateKey) -> Result<Option<StateValue>, EngineError> {
-        let generation = self.generation();
-        if let Some(value) = self.values.copy(key, generation) {
-            return Ok(value);
-        }
-        let value = self.storage.read(key)?;
-        if value.as_ref().is_some_and(|value| !value.fits(key)) {
-            return Err(wrong_kind(key));
-        }
-        self.values.insert(key.clone(), value.clone(), generation);
-        Ok(value)
-    }
-
-    /// A value that is not worth keeping in memory: code, which the module cache keeps compiled.
-    /// Codes of applied blocks that are not durable yet are kept, see [`ChainState::apply`].
-    pub(crate) fn storage_value(&self, key: &StateKey) -> Result<Option<StateValue>, EngineError> {
-        if let Some(value) = self.values.copy(key, self.generation()) {
-            return Ok(value);
-        }
-        let value = self.storage.read(key)?;
-        match &value {
-            Some(value) if !value.fits(key) => Err(wrong_kind(key)),
-            _ => Ok(value),
-        }
-    }
-
-    /// A byte slot.
-    pub(crate) fn slot(&self, slot: SlotKey) -> Result<Option<Arc<[u8]>>, EngineError> {
-        match self.value(&StateKey::Slot(slot))? {
-            Some(StateValue::Slot(bytes)) => Ok(Some(bytes)),
-            _ => Ok(None),
-        }
-    }
-
-    /// A counter slot; zero where there is none.
-    pub(crate) fn counter(&self, slot: SlotKey) -> Result<u128, EngineError> {
-        match self.value(&StateKey::Counter(slot))? {
-            Some(StateValue::Counter(value)) => Ok(value),
-            _ => Ok(0),
-        }
-    }
-
-    /// A contract's record.
-    pub(crate) fn contract(&self, id: &ContractId) -> Result<Option<ContractRecord>, EngineError> {
-        match self.value(&StateKey::Contract(*id))? {
-            Some(StateValue::Contract(record)) => Ok(Some(record)),
-            _ => Ok(None),
-        }
-    }
-
-    /// An asset's record.
-    pub(crate) fn asset(&self, id: &AssetId) -> Result<Option<AssetRecord>, EngineError> {
-        match self.value(&StateKey::Asset(*id))? {
-            Some(StateValue::Asset(record)) => Ok(Some(record)),
-            _ => Ok(None),
-        }
     }
 
     /// Makes the changes of a committed (or undone) block visible. The caller holds the tip lock
