@@ -1,11 +1,14 @@
 //! One block through the engine: resolve, schedule, prefetch, execute, merge, digest. What
 //! surrounds it (which block may be executed, what becomes of the outcome) is `engine/`'s business.
 
+mod check;
 mod merge;
 mod prefetch;
 mod resolve;
 
 use std::sync::Arc;
+
+use tos_host_api::TxIndex;
 
 use crate::config::ProtocolParams;
 use crate::error::EngineError;
@@ -20,10 +23,10 @@ use crate::schedule::Schedule;
 use crate::state::{ChainState, Overlay, check_conservation};
 use crate::types::Block;
 
+pub(crate) use check::check_count;
 pub(crate) use merge::merge;
 pub(crate) use prefetch::{LoadedModules, load_accounts, load_modules};
-pub(crate) use resolve::check_count;
-use resolve::{check_block, resolve};
+use resolve::resolve;
 
 /// What every execution on one chain shares.
 pub(crate) struct Pipeline {
@@ -50,15 +53,14 @@ impl Pipeline {
         let mut metrics = ExecutionMetrics::default();
         let mut time = Stopwatch::start();
 
-        check_block(block, &self.params)?;
-        let resolved = resolve(block);
+        let resolved = resolve(block, &self.params, &self.chain, &self.pool)?;
         metrics.stages.resolve = time.lap();
 
         let schedule = Arc::new(Schedule::of_table(resolved.table));
         metrics.stages.schedule = time.lap();
 
-        let overlay = self.prefetch_accounts(&schedule)?;
-        let env = Arc::new(self.prefetch_modules(block)?);
+        let overlay = Arc::new(Overlay::new(Arc::clone(&self.chain), resolved.cells));
+        let env = Arc::new(self.prefetch_modules(block, &resolved.contract_txs)?);
         metrics.stages.prefetch = time.lap();
 
         let workers = match mode {
@@ -99,17 +101,11 @@ impl Pipeline {
         })
     }
 
-    fn prefetch_accounts(&self, schedule: &Schedule) -> Result<Arc<Overlay>, EngineError> {
-        let accounts = schedule.table().accounts();
-        let cells = load_accounts(&self.chain, &self.pool, accounts)?;
-        Ok(Arc::new(Overlay::new(Arc::clone(&self.chain), cells)))
-    }
-
-    fn prefetch_modules(&self, block: &Block) -> Result<BlockEnv, EngineError> {
+    fn prefetch_modules(&self, block: &Block, txs: &[TxIndex]) -> Result<BlockEnv, EngineError> {
         let (contracts, deployed) = load_modules(
             &self.chain,
             &self.modules,
-            block.transactions().iter().map(|tx| &tx.data),
+            txs.iter().map(|tx| &block.transactions()[*tx as usize].data),
         )?;
         Ok(BlockEnv {
             context: Arc::new(block.context().clone()),

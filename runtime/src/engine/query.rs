@@ -13,7 +13,7 @@ use crate::execute::{
 use crate::pipeline::{LoadedModules, load_accounts, load_modules, merge};
 use crate::sandbox::prepare::limits::STACK_WORDS_MAX;
 use crate::sandbox::{self, CallEnd, CallRequest, Frame};
-use crate::schedule::{AccessTable, TableBuilder};
+use crate::schedule::{AccessTable, TableBuilder, TableTx};
 use crate::state::{Account, ChangeSet, ContractRecord, Journal, Overlay, SlotKey};
 use crate::types::{
     AccessList, BlockContext, ExecutionStatus, HaltReason, Receipt, RevertReason, Transaction,
@@ -197,9 +197,9 @@ impl ContractEngine {
     ) -> Result<(AccessTable, Arc<Overlay>), EngineError> {
         let pipeline = &self.inner.pipeline;
         let mut builder = TableBuilder::with_capacity(1);
-        builder.push(entries, gas_limit);
+        builder.push(entries, TableTx::unsent(entries, gas_limit));
         let table = builder.finish();
-        let cells = load_accounts(&pipeline.chain, &pipeline.pool, table.accounts())?;
+        let cells = load_accounts(&pipeline.chain, table.accounts())?;
         Ok((table, Arc::new(Overlay::new(Arc::clone(&pipeline.chain), cells))))
     }
 

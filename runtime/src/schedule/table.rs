@@ -6,6 +6,8 @@ use std::ops::Range;
 
 use tos_host_api::{AccessEntry, AccessMode, Address, Gas};
 
+use crate::types::UnsignedTransaction;
+
 /// An account's index in its block, counted in order of first mention.
 pub(crate) type AccountIdx = u32;
 
@@ -16,6 +18,30 @@ pub(crate) struct TableEntry {
     pub(crate) mode: AccessMode,
 }
 
+/// A transaction as the table sees it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct TableTx {
+    /// How many entries it has.
+    entries: u32,
+    /// Where among them its source stands.
+    source: u32,
+    gas_limit: Gas,
+}
+
+impl TableTx {
+    /// A transaction with this canonical access set.
+    pub(crate) fn new(tx: &UnsignedTransaction, access: &[AccessEntry]) -> Self {
+        let source = Address::Key(tx.source);
+        let source = access.iter().position(|entry| entry.account == source);
+        Self { source: index_u32(source.unwrap_or_default()), ..Self::unsent(access, tx.gas_limit) }
+    }
+
+    /// Something that nobody has sent: a call that is only looked at, a line of a schedule.
+    pub(crate) fn unsent(access: &[AccessEntry], gas_limit: Gas) -> Self {
+        Self { entries: index_u32(access.len()), source: 0, gas_limit }
+    }
+}
+
 /// The access sets of a block's transactions, in block order.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct AccessTable {
@@ -24,6 +50,8 @@ pub(crate) struct AccessTable {
     /// By transaction: where its entries start; one more element closes the last range.
     offsets: Vec<u32>,
     gas_limits: Vec<Gas>,
+    /// By transaction: where among its entries its source stands.
+    sources: Vec<u32>,
 }
 
 impl AccessTable {
@@ -52,6 +80,11 @@ impl AccessTable {
         self.offsets[tx] as usize..self.offsets[tx + 1] as usize
     }
 
+    /// The account that sends a transaction.
+    pub(crate) fn source(&self, tx: usize) -> AccountIdx {
+        self.entries[(self.offsets[tx] + self.sources[tx]) as usize].account
+    }
+
     /// A transaction's entries, ascending by address.
     pub(crate) fn of(&self, tx: usize) -> &[TableEntry] {
         &self.entries[self.range(tx)]
@@ -71,22 +104,42 @@ impl TableBuilder {
         table.offsets.reserve(transactions + 1);
         table.offsets.push(0);
         table.gas_limits.reserve(transactions);
+        table.sources.reserve(transactions);
         table.entries.reserve(2 * transactions);
-        let indices = HashMap::with_capacity_and_hasher(
-            2 * transactions,
-            foldhash::fast::RandomState::default(),
-        );
-        Self { table, indices }
+        Self { table, indices: HashMap::default() }
     }
 
-    /// Adds the next transaction; `entries` is canonical.
-    pub(crate) fn push(&mut self, entries: &[AccessEntry], gas_limit: Gas) {
-        for entry in entries {
+    /// Adds the next transaction; `access` is canonical.
+    pub(crate) fn push(&mut self, access: &[AccessEntry], tx: TableTx) {
+        for entry in access {
             let account = self.index(entry.account);
             self.table.entries.push(TableEntry { account, mode: entry.mode });
         }
-        self.table.offsets.push(count(self.table.entries.len()));
-        self.table.gas_limits.push(gas_limit);
+        self.end(tx, self.table.entries.len());
+    }
+
+    /// Adds transactions whose accounts are numbered already; gives back the entries that are left
+    /// over.
+    pub(crate) fn append<'a>(
+        &mut self,
+        txs: &[TableTx],
+        entries: &'a [TableEntry],
+    ) -> &'a [TableEntry] {
+        let used: usize = txs.iter().map(|tx| tx.entries as usize).sum();
+        let (entries, rest) = entries.split_at(used);
+        let mut end = self.table.entries.len();
+        self.table.entries.extend_from_slice(entries);
+        for tx in txs {
+            end += tx.entries as usize;
+            self.end(*tx, end);
+        }
+        rest
+    }
+
+    fn end(&mut self, tx: TableTx, end: usize) {
+        self.table.offsets.push(index_u32(end));
+        self.table.gas_limits.push(tx.gas_limit);
+        self.table.sources.push(tx.source);
     }
 
     /// The index of an account, numbering it if it is new.
@@ -94,17 +147,22 @@ impl TableBuilder {
         let accounts = &mut self.table.accounts;
         *self.indices.entry(account).or_insert_with(|| {
             accounts.push(account);
-            count(accounts.len() - 1)
+            index_u32(accounts.len() - 1)
         })
     }
 
     pub(crate) fn finish(self) -> AccessTable {
         self.table
     }
+
+    /// The table if its accounts were numbered elsewhere.
+    pub(crate) fn finish_with(self, accounts: Vec<Address>) -> AccessTable {
+        AccessTable { accounts, ..self.table }
+    }
 }
 
-/// A count within a block as `u32`. A block's transactions and access lists are limited, so the
+/// An index or count within a block. A block's transactions and access lists are limited, so the
 /// number of entries is far below the type's range.
-fn count(len: usize) -> u32 {
-    u32::try_from(len).expect("entries of a block are counted in u32")
+pub(crate) fn index_u32(index: usize) -> u32 {
+    u32::try_from(index).expect("entries of a block are counted in u32")
 }

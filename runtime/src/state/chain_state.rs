@@ -6,6 +6,7 @@
 //! inserted; that is safe against concurrent changes because readers hold the engine's tip lock
 //! shared and [`ChainState::apply`] runs under the exclusive one.
 
+mod accounts;
 mod values;
 
 use std::collections::BTreeMap;
@@ -13,17 +14,17 @@ use std::hash::Hash;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use dashmap::DashMap;
-use tos_host_api::Address;
-
+use self::accounts::HotAccounts;
+pub(crate) use self::accounts::Numbering;
 use super::{Account, ChangeSet, StateKey, StateValue};
 use crate::error::EngineError;
 use crate::storage::Storage;
+use dashmap::DashMap;
 
 /// Values at the tip.
 pub(crate) struct ChainState {
     storage: Arc<dyn Storage>,
-    accounts: HotMap<Address, Account>,
+    accounts: HotAccounts,
     values: HotMap<StateKey, Option<StateValue>>,
     /// Counts applied blocks; tells how long ago an entry was used. Wraps after four billion
     /// blocks, which at worst evicts the wrong entries once.
@@ -34,7 +35,7 @@ impl ChainState {
     pub(crate) fn new(storage: Arc<dyn Storage>) -> Self {
         Self {
             storage,
-            accounts: HotMap::default(),
+            accounts: HotAccounts::default(),
             values: HotMap::default(),
             generation: AtomicU32::new(0),
         }
@@ -42,22 +43,6 @@ impl ChainState {
 
     pub(crate) fn storage(&self) -> &Arc<dyn Storage> {
         &self.storage
-    }
-
-    /// An account; the default where there is none.
-    pub(crate) fn account(&self, address: &Address) -> Result<Account, EngineError> {
-        let generation = self.generation();
-        if let Some(account) = self.accounts.copy(address, generation) {
-            return Ok(account);
-        }
-        let key = StateKey::Account(*address);
-        let account = match self.storage.read(&key)? {
-            None => Account::default(),
-            Some(StateValue::Account(account)) => account,
-            Some(_) => return Err(wrong_kind(&key)),
-        };
-        self.accounts.insert(*address, account.clone(), generation);
-        Ok(account)
     }
 
     /// Makes the changes of a committed (or undone) block visible. The caller holds the tip lock
@@ -144,21 +129,28 @@ impl<K: Eq + Hash, V: Clone> HotMap<K, V> {
 
     /// Keeps the most recently used entries: at most `keep`, or those used in this generation.
     fn trim(&self, keep: usize, generation: u32) {
-        let mut by_age = BTreeMap::<u32, usize>::new();
-        for entry in &self.entries {
-            *by_age.entry(age(generation, &entry.used)).or_default() += 1;
-        }
-        let mut kept = 0;
-        let mut age_max = 0;
-        for (age, count) in by_age {
-            kept += count;
-            if kept > keep {
-                break;
-            }
-            age_max = age;
-        }
+        let age_max = age_limit(self.entries.iter().map(|hot| age(generation, &hot.used)), keep);
         self.entries.retain(|_, hot| age(generation, &hot.used) <= age_max);
     }
+}
+
+/// The age up to which entries of these ages may stay if at most `keep` of them shall, or those of
+/// age zero.
+fn age_limit(ages: impl Iterator<Item = u32>, keep: usize) -> u32 {
+    let mut by_age = BTreeMap::<u32, usize>::new();
+    for age in ages {
+        *by_age.entry(age).or_default() += 1;
+    }
+    let mut kept = 0;
+    let mut age_max = 0;
+    for (age, count) in by_age {
+        kept += count;
+        if kept > keep {
+            break;
+        }
+        age_max = age;
+    }
+    age_max
 }
 
 /// How many blocks ago an entry was used.

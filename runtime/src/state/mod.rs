@@ -9,7 +9,7 @@ mod key;
 mod overlay;
 
 pub use account::{Account, AssetBalances, AssetRecord, ContractRecord};
-pub(crate) use chain_state::ChainState;
+pub(crate) use chain_state::{ChainState, Numbering};
 pub use change_set::{Change, ChangeSet};
 pub(crate) use conservation::check_conservation;
 pub(crate) use journal::{Journal, SlotRef, Taken};

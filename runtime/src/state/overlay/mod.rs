@@ -57,6 +57,16 @@ impl AccountCell {
         }
     }
 
+    #[cfg(test)]
+    pub(crate) fn address(&self) -> Address {
+        self.address
+    }
+
+    #[cfg(test)]
+    pub(crate) fn base(&self) -> &Account {
+        &self.base
+    }
+
     /// Notes that a transaction of `batch` merges into this account.
     ///
     /// Two writers, or a writer and a creditor, of one batch mean that the schedule or an access
