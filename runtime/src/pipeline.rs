@@ -59,7 +59,8 @@ impl Pipeline {
         let schedule = Arc::new(Schedule::of_table(resolved.table));
         metrics.stages.schedule = time.lap();
 
-        let overlay = Arc::new(Overlay::new(Arc::clone(&self.chain), resolved.cells));
+        let addresses = Arc::clone(schedule.table().accounts());
+        let overlay = Arc::new(Overlay::new(Arc::clone(&self.chain), addresses, resolved.cells));
         let env = Arc::new(self.prefetch_modules(block, &resolved.contract_txs)?);
         metrics.stages.prefetch = time.lap();
 
@@ -67,18 +68,22 @@ impl Pipeline {
             Mode::Sequential => 1,
             Mode::Parallel => useful_workers(&schedule, self.pool.len()),
         };
-        let executed = if workers > 1 {
-            execute_in_parallel(&env, &overlay, &schedule, block, &self.pool, workers)?
-        } else {
-            let table = schedule.table();
-            let work = || execute_in_sequence(&env, &overlay, table, block.transactions());
-            self.modules.with_calls(env.runs_contracts(), work)?
+        let mut executed = match mode {
+            Mode::Sequential => {
+                let table = schedule.table();
+                let work = || execute_in_sequence(&env, &overlay, table, block.transactions());
+                self.modules.with_calls(env.runs_contracts(), work)?
+            }
+            Mode::Parallel => {
+                execute_in_parallel(&env, &overlay, &schedule, block, &self.pool, workers)?
+            }
         };
         metrics.stages.execute = time.lap();
 
         let kinds = block.transactions().iter().map(|tx| &tx.data);
         let beneficiary = resolved.beneficiary;
-        let merged = merge(kinds, &overlay, &self.pool, executed.outputs, beneficiary)?;
+        let outputs = executed.outputs.take(0..executed.outputs.len(), block.transactions());
+        let merged = merge(kinds, &overlay, &self.pool, outputs, beneficiary)?;
         check_conservation(&merged.change_set)?;
         metrics.stages.merge = time.lap();
 

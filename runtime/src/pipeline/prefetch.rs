@@ -17,12 +17,12 @@ pub(crate) fn load_accounts(
     chain: &ChainState,
     accounts: &[Address],
 ) -> Result<Vec<AccountCell>, EngineError> {
-    let cell = |address: &Address| Ok(AccountCell::new(*address, chain.account(address)?));
+    let cell = |address: &Address| Ok(AccountCell::new(chain.account(address)?));
     accounts.iter().map(cell).collect()
 }
 
-/// The contracts a block calls and the verdicts on what it deploys.
-pub(crate) type LoadedModules = (HashMap<ContractId, Callable>, HashMap<Hash, Verdict>);
+/// The contracts a block calls and the verdicts on what it deploys. Shared: every worker has them.
+pub(crate) type LoadedModules = (Arc<HashMap<ContractId, Callable>>, Arc<HashMap<Hash, Verdict>>);
 
 /// Loads or compiles the modules that these transactions call or deploy, each once.
 pub(crate) fn load_modules<'a>(
@@ -57,5 +57,5 @@ pub(crate) fn load_modules<'a>(
             }
         }
     }
-    Ok((contracts, deployed))
+    Ok((Arc::new(contracts), Arc::new(deployed)))
 }

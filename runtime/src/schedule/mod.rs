@@ -66,7 +66,7 @@ impl Schedule {
     pub fn new(transactions: &[(AccessSet, Gas)]) -> Self {
         let mut builder = TableBuilder::with_capacity(transactions.len());
         for (access, gas_limit) in transactions {
-            builder.push(access.entries(), TableTx::unsent(access.entries(), *gas_limit));
+            builder.push(access.entries(), TableTx::new(access.entries(), *gas_limit));
         }
         Self::of_table(builder.finish())
     }

@@ -3,10 +3,9 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 use tos_host_api::{AccessEntry, AccessMode, Address, Gas};
-
-use crate::types::UnsignedTransaction;
 
 /// An account's index in its block, counted in order of first mention.
 pub(crate) type AccountIdx = u32;
@@ -23,35 +22,23 @@ pub(crate) struct TableEntry {
 pub(crate) struct TableTx {
     /// How many entries it has.
     entries: u32,
-    /// Where among them its source stands.
-    source: u32,
     gas_limit: Gas,
 }
 
 impl TableTx {
-    /// A transaction with this canonical access set.
-    pub(crate) fn new(tx: &UnsignedTransaction, access: &[AccessEntry]) -> Self {
-        let source = Address::Key(tx.source);
-        let source = access.iter().position(|entry| entry.account == source);
-        Self { source: index_u32(source.unwrap_or_default()), ..Self::unsent(access, tx.gas_limit) }
-    }
-
-    /// Something that nobody has sent: a call that is only looked at, a line of a schedule.
-    pub(crate) fn unsent(access: &[AccessEntry], gas_limit: Gas) -> Self {
-        Self { entries: index_u32(access.len()), source: 0, gas_limit }
+    pub(crate) fn new(access: &[AccessEntry], gas_limit: Gas) -> Self {
+        Self { entries: index_u32(access.len()), gas_limit }
     }
 }
 
 /// The access sets of a block's transactions, in block order.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct AccessTable {
-    accounts: Vec<Address>,
+    accounts: Arc<[Address]>,
     entries: Vec<TableEntry>,
     /// By transaction: where its entries start; one more element closes the last range.
     offsets: Vec<u32>,
     gas_limits: Vec<Gas>,
-    /// By transaction: where among its entries its source stands.
-    sources: Vec<u32>,
 }
 
 impl AccessTable {
@@ -61,7 +48,7 @@ impl AccessTable {
     }
 
     /// The accounts of the block by index.
-    pub(crate) fn accounts(&self) -> &[Address] {
+    pub(crate) fn accounts(&self) -> &Arc<[Address]> {
         &self.accounts
     }
 
@@ -80,11 +67,6 @@ impl AccessTable {
         self.offsets[tx] as usize..self.offsets[tx + 1] as usize
     }
 
-    /// The account that sends a transaction.
-    pub(crate) fn source(&self, tx: usize) -> AccountIdx {
-        self.entries[(self.offsets[tx] + self.sources[tx]) as usize].account
-    }
-
     /// A transaction's entries, ascending by address.
     pub(crate) fn of(&self, tx: usize) -> &[TableEntry] {
         &self.entries[self.range(tx)]
@@ -94,6 +76,7 @@ impl AccessTable {
 /// Collects access sets and numbers their accounts.
 pub(crate) struct TableBuilder {
     table: AccessTable,
+    accounts: Vec<Address>,
     /// Randomly seeded, because senders choose addresses; only looked up, never iterated.
     indices: HashMap<Address, AccountIdx, foldhash::fast::RandomState>,
 }
@@ -104,9 +87,8 @@ impl TableBuilder {
         table.offsets.reserve(transactions + 1);
         table.offsets.push(0);
         table.gas_limits.reserve(transactions);
-        table.sources.reserve(transactions);
         table.entries.reserve(2 * transactions);
-        Self { table, indices: HashMap::default() }
+        Self { table, accounts: Vec::new(), indices: HashMap::default() }
     }
 
     /// Adds the next transaction; `access` is canonical.
@@ -139,12 +121,11 @@ impl TableBuilder {
     fn end(&mut self, tx: TableTx, end: usize) {
         self.table.offsets.push(index_u32(end));
         self.table.gas_limits.push(tx.gas_limit);
-        self.table.sources.push(tx.source);
     }
 
     /// The index of an account, numbering it if it is new.
     pub(crate) fn index(&mut self, account: Address) -> AccountIdx {
-        let accounts = &mut self.table.accounts;
+        let accounts = &mut self.accounts;
         *self.indices.entry(account).or_insert_with(|| {
             accounts.push(account);
             index_u32(accounts.len() - 1)
@@ -152,12 +133,12 @@ impl TableBuilder {
     }
 
     pub(crate) fn finish(self) -> AccessTable {
-        self.table
+        AccessTable { accounts: self.accounts.into(), ..self.table }
     }
 
     /// The table if its accounts were numbered elsewhere.
     pub(crate) fn finish_with(self, accounts: Vec<Address>) -> AccessTable {
-        AccessTable { accounts, ..self.table }
+        AccessTable { accounts: accounts.into(), ..self.table }
     }
 }
 

@@ -77,7 +77,7 @@ fn resolve_at_once(block: &Block, chain: &ChainState) -> Result<Resolved, Engine
     let mut contract_txs = Vec::new();
     for (index, tx) in (0..).zip(block.transactions()) {
         access::collect(tx, &mut entries);
-        builder.push(&entries, TableTx::new(tx, &entries));
+        builder.push(&entries, TableTx::new(&entries, tx.gas_limit));
         if needs_module(&tx.data) {
             contract_txs.push(index);
         }

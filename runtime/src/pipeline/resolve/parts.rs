@@ -43,7 +43,7 @@ impl Part {
         let mut own = Vec::new();
         for (index, tx) in range.clone().zip(&block.transactions()[range]) {
             access::collect(tx, &mut own);
-            txs.push(TableTx::new(tx, &own));
+            txs.push(TableTx::new(&own, tx.gas_limit));
             entries.extend_from_slice(&own);
             if needs_module(&tx.data) {
                 contract_txs.push(index_u32(index));

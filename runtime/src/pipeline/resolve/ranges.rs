@@ -44,7 +44,7 @@ impl NumberedRange {
             chain.number_accounts(numbering, shard, references, &mut accounts, note)?;
         }
         let addresses = accounts.iter().map(|(address, _)| *address).collect();
-        let cells = accounts.into_iter().map(|(address, base)| AccountCell::new(address, base));
+        let cells = accounts.into_iter().map(|(_, base)| AccountCell::new(base));
         Ok(Self { shards, start: 0, addresses, cells: cells.collect(), numbers })
     }
 }
