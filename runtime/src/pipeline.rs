@@ -5,6 +5,7 @@ mod check;
 mod merge;
 mod prefetch;
 mod resolve;
+mod settle;
 
 use std::sync::Arc;
 
@@ -27,6 +28,7 @@ pub(crate) use check::check_count;
 pub(crate) use merge::merge;
 pub(crate) use prefetch::{LoadedModules, load_accounts, load_modules};
 use resolve::resolve;
+use settle::settle;
 
 /// What every execution on one chain shares.
 pub(crate) struct Pipeline {
@@ -56,26 +58,36 @@ impl Pipeline {
         let resolved = resolve(block, &self.params, &self.chain, &self.pool)?;
         metrics.stages.resolve = time.lap();
 
-        let schedule = Arc::new(Schedule::of_table(resolved.table));
+        let table = Arc::new(resolved.table);
+        let schedule = Arc::new(Schedule::of_table(Arc::clone(&table)));
         metrics.stages.schedule = time.lap();
 
-        let addresses = Arc::clone(schedule.table().accounts());
+        let addresses = Arc::clone(table.accounts());
         let overlay = Arc::new(Overlay::new(Arc::clone(&self.chain), addresses, resolved.cells));
         let env = Arc::new(self.prefetch_modules(block, &resolved.contract_txs)?);
         metrics.stages.prefetch = time.lap();
 
-        let workers = match mode {
-            Mode::Sequential => 1,
-            Mode::Parallel => useful_workers(&schedule, self.pool.len()),
-        };
-        let mut executed = match mode {
+        let (mut executed, workers) = match mode {
             Mode::Sequential => {
-                let table = schedule.table();
-                let work = || execute_in_sequence(&env, &overlay, table, block.transactions());
-                self.modules.with_calls(env.runs_contracts(), work)?
+                let work = || execute_in_sequence(&env, &overlay, &table, block.transactions());
+                (self.modules.with_calls(env.runs_contracts(), work)?, 1)
             }
             Mode::Parallel => {
-                execute_in_parallel(&env, &overlay, &schedule, block, &self.pool, workers)?
+                let settled = match &resolved.cuts {
+                    Some(cuts) if self.observer.is_none() => {
+                        settle(cuts, &table, &overlay, &self.pool)?
+                    }
+                    _ => Vec::new(),
+                };
+                let rest = match settled.is_empty() {
+                    true => Arc::clone(&schedule),
+                    false => Arc::new(Schedule::of_some(table, |tx| !settled[tx])),
+                };
+                let workers = useful_workers(&rest, self.pool.len());
+                let executed = execute_in_parallel(
+                    &env, &overlay, &rest, block, &self.pool, workers, &settled,
+                )?;
+                (executed, workers)
             }
         };
         metrics.stages.execute = time.lap();

@@ -19,7 +19,7 @@ pub(crate) use interrupt::Interrupt;
 pub use observer::{ExecutionObserver, GuestMessage};
 pub(crate) use outputs::Outputs;
 pub(crate) use parallel::{execute_in_parallel, useful_workers};
-pub(crate) use plain::PlainTransfer;
+pub(crate) use plain::{Payment, PlainTransfer, Terms};
 pub(crate) use scope::{Lent, Scope};
 pub(crate) use sequential::execute_in_sequence;
 pub(crate) use transaction::{BlockEnv, Executor, TxOutput, TxRef};

@@ -25,8 +25,22 @@ const FULL: u8 = 2;
 pub(super) struct Marks(Vec<AtomicU8>);
 
 impl Marks {
-    pub(super) fn new(transactions: usize) -> Self {
-        Self((0..transactions).map(|_| AtomicU8::new(MISSING)).collect())
+    /// Marks for this many transactions. Those that are `settled` are plain transfers that have
+    /// succeeded already; an empty slice stands for none.
+    pub(super) fn new(transactions: usize, settled: &[bool]) -> Self {
+        let mark =
+            |tx| if settled.get(tx).is_some_and(|settled| *settled) { PLAIN } else { MISSING };
+        Self((0..transactions).map(|tx| AtomicU8::new(mark(tx))).collect())
+    }
+
+    /// Whether a plain transfer has succeeded.
+    pub(super) fn is_plain(&self, tx: TxIndex) -> bool {
+        self.0[tx as usize].load(Ordering::Relaxed) == PLAIN
+    }
+
+    /// Whether nothing is left to do.
+    pub(super) fn is_complete(&self) -> bool {
+        self.0.iter().all(|mark| mark.load(Ordering::Relaxed) != MISSING)
     }
 
     /// Notes that a plain transfer succeeded.

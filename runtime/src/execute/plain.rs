@@ -14,9 +14,7 @@ use crate::verify::VerifiedTransaction;
 
 /// A transfer of native units to one other account, reduced to what moving them takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct PlainTransfer {
-    pub(crate) source: AccountIdx,
-    pub(crate) destination: AccountIdx,
+pub(crate) struct Payment {
     /// The source's nonce has to be this; below `u64::MAX`.
     pub(crate) nonce: u64,
     /// What the source has to have: the amount and the whole fee reserve.
@@ -26,11 +24,19 @@ pub(crate) struct PlainTransfer {
     pub(crate) amount: u64,
 }
 
+/// A payment and the accounts it is between.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct PlainTransfer {
+    pub(crate) source: AccountIdx,
+    pub(crate) destination: AccountIdx,
+    pub(crate) payment: Payment,
+}
+
 /// What every transaction of a block has to agree with.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Terms {
-    chain_id: ChainId,
-    topoheight: TopoHeight,
+    pub(crate) chain_id: ChainId,
+    pub(crate) topoheight: TopoHeight,
 }
 
 impl Terms {
@@ -39,24 +45,12 @@ impl Terms {
     }
 }
 
-impl PlainTransfer {
-    /// A transaction as a plain transfer, if it is one and nothing but the source's account can
-    /// make it fail. `access` is its access set.
-    pub(crate) fn of(
-        tx: &VerifiedTransaction,
-        access: &[TableEntry],
-        terms: Terms,
-    ) -> Option<Self> {
-        // A payment to oneself has one entry.
-        let (TransactionType::Transfers(transfers), [first, second]) = (&tx.data, access) else {
-            return None;
-        };
-        let [transfer] = transfers.as_slice() else { return None };
-        let (source, destination) = match (first.mode, second.mode) {
-            (AccessMode::Write, AccessMode::Credit) => (first.account, second.account),
-            (AccessMode::Credit, AccessMode::Write) => (second.account, first.account),
-            _ => return None,
-        };
+impl Payment {
+    /// A transaction as a payment, if it is one and nothing but the source's account can make it
+    /// fail. `accounts` is how many accounts its access set has: a payment to oneself has one.
+    pub(crate) fn of(tx: &VerifiedTransaction, accounts: usize, terms: Terms) -> Option<Self> {
+        let TransactionType::Transfers(transfers) = &tx.data else { return None };
+        let ([transfer], 2) = (transfers.as_slice(), accounts) else { return None };
         let on_terms = tx.chain_id == terms.chain_id && terms.topoheight <= tx.expiry;
         if !transfer.asset.is_native() || !on_terms || tx.nonce.0 == u64::MAX {
             return None;
@@ -68,13 +62,29 @@ impl PlainTransfer {
         }
         let amount = transfer.amount.0;
         Some(Self {
-            source,
-            destination,
             nonce: tx.nonce.0,
             needed: reserve.checked_add(amount)?,
             debit: fee.checked_add(amount)?,
             amount,
         })
+    }
+}
+
+impl PlainTransfer {
+    /// A transaction as a plain transfer, if it is one. `access` is its access set.
+    pub(crate) fn of(
+        tx: &VerifiedTransaction,
+        access: &[TableEntry],
+        terms: Terms,
+    ) -> Option<Self> {
+        let payment = Payment::of(tx, access.len(), terms)?;
+        let [first, second] = access else { return None };
+        let (source, destination) = match (first.mode, second.mode) {
+            (AccessMode::Write, AccessMode::Credit) => (first.account, second.account),
+            (AccessMode::Credit, AccessMode::Write) => (second.account, first.account),
+            _ => return None,
+        };
+        Some(Self { source, destination, payment })
     }
 }
 

@@ -13,6 +13,8 @@
 mod report;
 mod table;
 
+use std::sync::Arc;
+
 use tos_host_api::{AccessMode, Gas, TxIndex};
 
 pub use report::{Batch, Dependency};
@@ -45,8 +47,8 @@ pub(crate) struct Group {
 /// Which transactions of a block wait for which earlier ones.
 #[derive(Debug, Clone)]
 pub struct Schedule {
-    table: AccessTable,
-    /// By entry of the table: the group it belongs to.
+    table: Arc<AccessTable>,
+    /// By entry of the table: the group it belongs to, or [`NONE`].
     entry_groups: Vec<u32>,
     groups: Vec<Group>,
     /// Members of all groups, each group contiguous and in block order.
@@ -68,10 +70,15 @@ impl Schedule {
         for (access, gas_limit) in transactions {
             builder.push(access.entries(), TableTx::new(access.entries(), *gas_limit));
         }
-        Self::of_table(builder.finish())
+        Self::of_table(Arc::new(builder.finish()))
     }
 
-    pub(crate) fn of_table(table: AccessTable) -> Self {
+    pub(crate) fn of_table(table: Arc<AccessTable>) -> Self {
+        Self::of_some(table, |_| true)
+    }
+
+    /// The schedule of those transactions that are `included`. The others conflict with nobody.
+    pub(crate) fn of_some(table: Arc<AccessTable>, included: impl Fn(usize) -> bool) -> Self {
         let tx_count = table.len();
         let mut builder = Builder {
             last_group: vec![NONE; table.accounts().len()],
@@ -83,7 +90,11 @@ impl Schedule {
             batch_count: 0,
         };
         for tx in 0..tx_count {
-            builder.push(table.of(tx), table.gas_limits()[tx]);
+            if included(tx) {
+                builder.push(table.of(tx), table.gas_limits()[tx]);
+            } else {
+                builder.pass(table.of(tx).len());
+            }
         }
         let members = place_members(&mut builder.groups, &builder.entry_groups, &table);
         Self {
@@ -125,7 +136,7 @@ impl Schedule {
         self.batch_count as usize
     }
 
-    pub(crate) fn table(&self) -> &AccessTable {
+    pub(crate) fn table(&self) -> &Arc<AccessTable> {
         &self.table
     }
 
@@ -204,6 +215,14 @@ impl Builder {
         self.batch_count = self.batch_count.max(batch + 1);
     }
 
+    /// Passes over a transaction with this many entries.
+    fn pass(&mut self, entries: usize) {
+        self.entry_groups.extend(std::iter::repeat_n(NONE, entries));
+        self.batches.push(0);
+        self.waits.push(0);
+        self.finishes.push(0);
+    }
+
     /// The group for an entry: the account's latest if the modes are compatible, else a new one.
     fn join(&mut self, entry: TableEntry) -> u32 {
         let previous = self.last_group[entry.account as usize];
@@ -243,7 +262,7 @@ fn place_members(groups: &mut [Group], entry_groups: &[u32], table: &AccessTable
     let mut filled = vec![0; groups.len()];
     let mut members = vec![0; entry_groups.len()];
     for tx in 0..table.len() {
-        for group in &entry_groups[table.range(tx)] {
+        for group in entry_groups[table.range(tx)].iter().filter(|group| **group != NONE) {
             let place = &mut filled[*group as usize];
             members[(groups[*group as usize].start + *place) as usize] = tx as TxIndex;
             *place += 1;

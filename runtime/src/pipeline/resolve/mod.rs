@@ -14,16 +14,17 @@ mod tests;
 use std::ops::Range;
 use std::sync::Arc;
 
-use tos_host_api::{Hash, TxIndex};
+use tos_host_api::TxIndex;
 
-use self::parts::Part;
-use self::ranges::{NumberedRange, table_entries};
+pub(crate) use self::parts::Part;
+pub(crate) use self::ranges::NumberedRange;
+use self::ranges::table_entries;
 use super::check::{check_block, may_have_fault};
 use super::prefetch::load_accounts;
 use crate::access;
 use crate::config::ProtocolParams;
 use crate::error::EngineError;
-use crate::execute::WorkerPool;
+use crate::execute::{Terms, WorkerPool};
 use crate::schedule::{AccessTable, AccountIdx, TableBuilder, TableTx, index_u32};
 use crate::state::{AccountCell, ChainState};
 use crate::types::{Block, TransactionType};
@@ -41,6 +42,14 @@ pub(crate) struct Resolved {
     pub(crate) beneficiary: Option<AccountIdx>,
     /// The transactions that need a module, ascending.
     pub(crate) contract_txs: Vec<TxIndex>,
+    /// How the block was cut, if it was.
+    pub(crate) cuts: Option<Arc<Cuts>>,
+}
+
+/// A block cut by transactions and by accounts.
+pub(crate) struct Cuts {
+    pub(crate) parts: Arc<Vec<Part>>,
+    pub(crate) ranges: Vec<NumberedRange>,
 }
 
 /// Checks a block, derives the access sets of its transactions and loads their accounts.
@@ -85,7 +94,7 @@ fn resolve_at_once(block: &Block, chain: &ChainState) -> Result<Resolved, Engine
     let beneficiary = block.beneficiary().map(|account| builder.index(account));
     let table = builder.finish();
     let cells = load_accounts(chain, table.accounts())?;
-    Ok(Resolved { table, cells, beneficiary, contract_txs })
+    Ok(Resolved { table, cells, beneficiary, contract_txs, cuts: None })
 }
 
 fn resolve_in_parts(
@@ -95,7 +104,7 @@ fn resolve_in_parts(
     pool: &WorkerPool,
 ) -> Result<Resolved, EngineError> {
     let pieces = PIECES_PER_WORKER * pool.len();
-    let parts = Arc::new(list_references(block, params.id(), chain, pool, pieces)?);
+    let parts = Arc::new(list_references(block, params, chain, pool, pieces)?);
     if may_have_fault(parts.iter().map(|part| &part.facts), params) {
         check_block(block, params)?;
     }
@@ -113,31 +122,35 @@ fn resolve_in_parts(
         beneficiary = rest.first().map(|entry| entry.account);
         contract_txs.extend_from_slice(&part.contract_txs);
     }
-    let ranges = Arc::into_inner(ranges)
+    let mut ranges = Arc::into_inner(ranges)
         .ok_or_else(|| EngineError::Bug("a worker kept a finished job".into()))?;
-    let count = ranges.iter().map(|range| range.cells.len()).sum();
+    let count = ranges.iter().map(NumberedRange::len).sum();
     let mut cells = Vec::with_capacity(count);
     let mut addresses = Vec::with_capacity(count);
-    for mut range in ranges {
+    for range in &mut ranges {
         addresses.append(&mut range.addresses);
         cells.append(&mut range.cells);
     }
-    Ok(Resolved { table: table.finish_with(addresses), cells, beneficiary, contract_txs })
+    let table = table.finish_with(addresses);
+    let cuts = Some(Arc::new(Cuts { parts, ranges }));
+    Ok(Resolved { table, cells, beneficiary, contract_txs, cuts })
 }
 
 /// First cut: the transactions into parts.
 fn list_references(
     block: &Block,
-    params_id: Hash,
+    params: &ProtocolParams,
     chain: &Arc<ChainState>,
     pool: &WorkerPool,
     pieces: usize,
 ) -> Result<Vec<Part>, EngineError> {
     let (block, chain) = (block.clone(), Arc::clone(chain));
+    let params_id = params.id();
+    let terms = Terms { chain_id: params.chain_id, topoheight: block.context().topoheight };
     pool.map(pieces, move |piece| {
         let range = piece_of(block.transactions().len(), piece, pieces);
         let extra = block.beneficiary().filter(|_| piece + 1 == pieces);
-        Part::list(&block, params_id, range, extra, &chain)
+        Part::list(&block, params_id, terms, range, extra, &chain)
     })
 }
 

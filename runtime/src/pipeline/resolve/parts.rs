@@ -7,12 +7,13 @@ use tos_host_api::{AccessEntry, AccessMode, Address, Hash, TxIndex};
 use super::super::check::PartFacts;
 use super::needs_module;
 use crate::access;
+use crate::execute::{Payment, Terms};
 use crate::schedule::{TableTx, index_u32};
 use crate::state::ChainState;
 use crate::types::Block;
 
 /// What one worker found out about a range of transactions.
-pub(super) struct Part {
+pub(crate) struct Part {
     /// All references, transaction after transaction.
     entries: Vec<AccessEntry>,
     /// By entry.
@@ -23,6 +24,12 @@ pub(super) struct Part {
     shard_starts: Vec<u32>,
     pub(super) txs: Vec<TableTx>,
     pub(super) contract_txs: Vec<TxIndex>,
+    /// The first transaction of the part.
+    start: TxIndex,
+    /// By entry: its transaction, counted from the part's first.
+    entry_txs: Vec<u32>,
+    /// By transaction: what it moves if it is a payment.
+    payments: Vec<Option<Payment>>,
     /// What a static check of the block has to know about these transactions.
     pub(super) facts: PartFacts,
 }
@@ -32,6 +39,7 @@ impl Part {
     pub(super) fn list(
         block: &Block,
         params_id: Hash,
+        terms: Terms,
         range: Range<usize>,
         extra: Option<Address>,
         chain: &ChainState,
@@ -40,11 +48,16 @@ impl Part {
         let mut txs = Vec::with_capacity(range.len());
         let mut contract_txs = Vec::new();
         let mut facts = PartFacts::with_capacity(range.len());
+        let start = index_u32(range.start);
+        let mut entry_txs = Vec::with_capacity(2 * range.len());
+        let mut payments = Vec::with_capacity(range.len());
         let mut own = Vec::new();
         for (index, tx) in range.clone().zip(&block.transactions()[range]) {
             access::collect(tx, &mut own);
             txs.push(TableTx::new(&own, tx.gas_limit));
             entries.extend_from_slice(&own);
+            entry_txs.extend(own.iter().map(|_| index_u32(payments.len())));
+            payments.push(Payment::of(tx, own.len(), terms));
             if needs_module(&tx.data) {
                 contract_txs.push(index_u32(index));
             }
@@ -58,6 +71,9 @@ impl Part {
             entries,
             txs,
             contract_txs,
+            start,
+            entry_txs,
+            payments,
             facts,
         };
         part.sort(chain);
@@ -94,6 +110,19 @@ impl Part {
         let start = self.shard_starts[shards.start] as usize;
         let end = self.shard_starts[shards.end] as usize;
         &self.by_shard[start..end]
+    }
+
+    /// The payments of the part, by transaction of the block.
+    pub(crate) fn payments(&self) -> impl Iterator<Item = (TxIndex, Option<&Payment>)> {
+        (self.start..).zip(self.payments.iter().map(Option::as_ref))
+    }
+
+    /// If the reference at a position belongs to a payment: its transaction in the block, its mode
+    /// there and the payment.
+    pub(crate) fn payment_at(&self, position: u32) -> Option<(TxIndex, AccessMode, &Payment)> {
+        let tx = *self.entry_txs.get(position as usize)?;
+        let payment = self.payments[tx as usize].as_ref()?;
+        Some((self.start + tx, self.entries[position as usize].mode, payment))
     }
 
     /// Hash and account of the reference at a position.

@@ -6,17 +6,18 @@ use tos_host_api::{AccessEntry, Address};
 
 use super::parts::Part;
 use crate::error::EngineError;
-use crate::schedule::TableEntry;
+use crate::schedule::{AccountIdx, TableEntry};
 use crate::state::{AccountCell, ChainState, Numbering};
 
 /// The accounts of a block in a range of shards.
-pub(super) struct NumberedRange {
+pub(crate) struct NumberedRange {
     shards: Range<usize>,
     /// Accounts in the ranges before this one; known when all are numbered.
     pub(super) start: u32,
     /// Accounts in order of their numbers.
     pub(super) addresses: Vec<Address>,
     pub(super) cells: Vec<AccountCell>,
+    len: usize,
     /// By part: the numbers of its references into these shards, in the order of
     /// [`Part::positions`].
     numbers: Vec<Vec<u32>>,
@@ -45,7 +46,33 @@ impl NumberedRange {
         }
         let addresses = accounts.iter().map(|(address, _)| *address).collect();
         let cells = accounts.into_iter().map(|(_, base)| AccountCell::new(base));
-        Ok(Self { shards, start: 0, addresses, cells: cells.collect(), numbers })
+        let cells: Vec<_> = cells.collect();
+        Ok(Self { shards, start: 0, addresses, len: cells.len(), cells, numbers })
+    }
+}
+
+impl NumberedRange {
+    /// The index of the range's first account.
+    pub(crate) fn start(&self) -> AccountIdx {
+        self.start
+    }
+
+    /// How many accounts it has.
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// The references to accounts of this range, account by account in block order, though not one
+    /// account after the other: part, position in it, and number of the account in this range.
+    pub(crate) fn references<'a>(
+        &'a self,
+        parts: &'a [Part],
+    ) -> impl Iterator<Item = (&'a Part, u32, u32)> {
+        // Every account is in one shard; all that matters is that its parts come in order.
+        parts.iter().zip(&self.numbers).flat_map(|(part, numbers)| {
+            let positions = part.positions(self.shards.clone());
+            positions.iter().zip(numbers).map(move |(position, number)| (part, *position, *number))
+        })
     }
 }
 

@@ -44,8 +44,8 @@ pub(crate) struct AccountCell {
     base: Account,
 }
 
-/// The last batches that wrote an account and that credited it, each plus one and 0 for none: the
-/// writer in the upper half, the creditor in the lower. One word, so a claim sees both at once.
+/// The last batches that wrote an account and that credited it, each plus two, 1 for what came
+/// before the first batch, and 0 for none: the writer in the upper half, the creditor in the lower. One word, so a claim sees both at once.
 #[derive(Default)]
 struct Claims(AtomicU64);
 
@@ -56,7 +56,7 @@ impl Claims {
     /// Two writers, or a writer and a creditor, of one batch mean that the schedule or an access
     /// check is wrong: whatever the values are now, they may depend on the order of threads.
     fn claim(&self, mode: AccessMode, batch: u32) -> bool {
-        let stamp = u64::from(batch + 1);
+        let stamp = u64::from(batch + 2);
         match mode {
             AccessMode::Write => {
                 let before = self.0.swap(stamp << 32 | stamp, Ordering::Relaxed);
@@ -75,6 +75,11 @@ impl Claims {
             }
             AccessMode::Read => false,
         }
+    }
+
+    /// Notes a change that was made before or after all transactions that could clash.
+    fn note(&self) {
+        self.0.fetch_max(1, Ordering::Relaxed);
     }
 
     fn any(&self) -> bool {
@@ -169,17 +174,27 @@ impl Overlay {
         batch: u32,
         tx: TxIndex,
     ) -> Result<bool, EngineError> {
-        let source = &self.cells[transfer.source as usize];
-        let native = source.native.load(Ordering::Relaxed);
-        if source.nonce.load(Ordering::Relaxed) != transfer.nonce || native < transfer.needed {
+        let PlainTransfer { source, destination, payment } = *transfer;
+        let cell = &self.cells[source as usize];
+        let native = cell.native.load(Ordering::Relaxed);
+        if cell.nonce.load(Ordering::Relaxed) != payment.nonce || native < payment.needed {
             return Ok(false);
         }
-        self.claim(transfer.source, AccessMode::Write, batch, tx)?;
-        source.nonce.store(transfer.nonce + 1, Ordering::Relaxed);
-        source.native.store(native - transfer.debit, Ordering::Relaxed);
-        self.claim(transfer.destination, AccessMode::Credit, batch, tx)?;
-        self.credit(transfer.destination, transfer.amount)?;
+        self.claim(source, AccessMode::Write, batch, tx)?;
+        cell.nonce.store(payment.nonce + 1, Ordering::Relaxed);
+        cell.native.store(native - payment.debit, Ordering::Relaxed);
+        self.claim(destination, AccessMode::Credit, batch, tx)?;
+        self.credit(destination, payment.amount)?;
         Ok(true)
+    }
+
+    /// Sets nonce and native balance to what the payments of a block come to, before any other
+    /// transaction runs. Nobody else looks at the account meanwhile.
+    pub(crate) fn settle(&self, account: AccountIdx, nonce: u64, native: u64) {
+        let cell = &self.cells[account as usize];
+        cell.nonce.store(nonce, Ordering::Relaxed);
+        cell.native.store(native, Ordering::Relaxed);
+        cell.claims.note();
     }
 
     fn claim(
@@ -243,7 +258,7 @@ impl Overlay {
         let sum = cell.native.load(Ordering::Relaxed).checked_add(fees);
         let sum = sum.ok_or_else(|| overflow("fees", self.address(account)))?;
         cell.native.store(sum, Ordering::Relaxed);
-        cell.claims.0.fetch_max(1, Ordering::Relaxed);
+        cell.claims.note();
         Ok(())
     }
 

@@ -1,0 +1,161 @@
+//! Payments of large blocks, settled account by account instead of transaction by transaction.
+//!
+//! What a payment does to its source depends on nothing but the source: its nonce, and its balance
+//! at that point of the block. So the accounts of a block can be walked through independently, each
+//! along the payments that touch it in block order, on the assumption that every one of them
+//! succeeds. If every source then finds nonce and balance as it needs them, the assumption was
+//! right: the first payment of the block finds what it would find in sequence, therefore it
+//! succeeds, therefore so does the second, and so on. No worker waits for another, and no two touch
+//! the same account.
+//!
+//! Not all transactions can be settled. Those that are no payments, and those that would fail, are
+//! left to the executor, and with them every later transaction that conflicts with one that is left:
+//! what they do has to be known first. The rest commutes with what is left, or comes before it, so
+//! it can be settled first. Leaving some out takes nothing away from those that stay: all earlier
+//! payments that their sources see are settled as well.
+//!
+//! The argument, with `<` for block order and conflicts as in `schedule/`: let L be what is left,
+//! closed under "conflicts with an earlier member of L". If s is settled and l is in L and they
+//! conflict, then s < l. So "all settled in block order, then L in block order" is a reordering of
+//! the block that swaps no conflicting pair, and comes to the same.
+
+use std::sync::Arc;
+
+use tos_host_api::{AccessMode, TxIndex};
+
+use super::resolve::{Cuts, NumberedRange, Part};
+use crate::error::EngineError;
+use crate::execute::WorkerPool;
+use crate::schedule::AccessTable;
+use crate::state::Overlay;
+
+/// Settles what can be settled, in the overlay. By transaction: whether it was; empty when none of
+/// the block was.
+pub(crate) fn settle(
+    cuts: &Arc<Cuts>,
+    table: &AccessTable,
+    overlay: &Arc<Overlay>,
+    pool: &WorkerPool,
+) -> Result<Vec<bool>, EngineError> {
+    let mut settled = Arc::new(settleable(&cuts.parts, table, &[]));
+    if !settled.contains(&true) {
+        return Ok(Vec::new());
+    }
+    // What is settleable without those that failed does not fail.
+    for _ in 0..2 {
+        let walked = walk_all(cuts, &settled, overlay, pool)?;
+        let mut failed: Vec<TxIndex> = Vec::new();
+        walked.iter().for_each(|walk| failed.extend(&walk.failed));
+        if failed.is_empty() {
+            publish_all(cuts, walked, overlay, pool)?;
+            let settled = Arc::into_inner(settled);
+            return settled.ok_or_else(|| EngineError::Bug("a worker kept a finished job".into()));
+        }
+        failed.sort_unstable();
+        settled = Arc::new(settleable(&cuts.parts, table, &failed));
+    }
+    Err(EngineError::Bug("a payment fails though nothing before it was left out".into()))
+}
+
+/// Which transactions can be settled if these payments cannot.
+fn settleable(parts: &[Part], table: &AccessTable, failed: &[TxIndex]) -> Vec<bool> {
+    // By account: the strictest mode of a transaction that is left.
+    let mut left: Vec<Option<AccessMode>> = vec![None; table.accounts().len()];
+    let mut failed = failed.iter().copied().peekable();
+    let mut settleable = Vec::with_capacity(table.len());
+    for (tx, payment) in parts.iter().flat_map(Part::payments) {
+        let fails = failed.next_if_eq(&tx).is_some();
+        let entries = table.of(tx as usize);
+        let conflicts = || {
+            entries.iter().any(|entry| {
+                left[entry.account as usize].is_some_and(|mode| mode.conflicts_with(entry.mode))
+            })
+        };
+        let settles = payment.is_some() && !fails && !conflicts();
+        settleable.push(settles);
+        if !settles {
+            for entry in entries {
+                let mode = &mut left[entry.account as usize];
+                *mode = Some(mode.map_or(entry.mode, |mode| mode.join(entry.mode)));
+            }
+        }
+    }
+    settleable
+}
+
+/// What the payments to and from the accounts of one range come to.
+struct Walk {
+    /// By account of the range.
+    accounts: Vec<Walked>,
+    /// Payments that their source cannot make, or that no balance can take.
+    failed: Vec<TxIndex>,
+}
+
+#[derive(Clone, Copy)]
+struct Walked {
+    nonce: u64,
+    native: u64,
+    touched: bool,
+}
+
+fn walk_all(
+    cuts: &Arc<Cuts>,
+    settled: &Arc<Vec<bool>>,
+    overlay: &Arc<Overlay>,
+    pool: &WorkerPool,
+) -> Result<Vec<Walk>, EngineError> {
+    let (cuts, settled, overlay) = (Arc::clone(cuts), Arc::clone(settled), Arc::clone(overlay));
+    pool.map(cuts.ranges.len(), move |range| {
+        walk(&cuts.parts, &cuts.ranges[range], &settled, &overlay)
+    })
+}
+
+fn walk(parts: &[Part], range: &NumberedRange, settled: &[bool], overlay: &Overlay) -> Walk {
+    let account = |number| {
+        let (nonce, native) = overlay.account(range.start() + number);
+        Walked { nonce, native, touched: false }
+    };
+    let mut accounts: Vec<_> = (0..).map(account).take(range.len()).collect();
+    let mut failed = Vec::new();
+    for (part, position, number) in range.references(parts) {
+        let Some((tx, mode, payment)) = part.payment_at(position) else { continue };
+        if !settled[tx as usize] {
+            continue;
+        }
+        let account = &mut accounts[number as usize];
+        let native = match mode {
+            AccessMode::Credit => account.native.checked_add(payment.amount),
+            _ if account.nonce != payment.nonce || account.native < payment.needed => None,
+            _ => account.native.checked_sub(payment.debit),
+        };
+        match native {
+            Some(native) => {
+                // A payment's nonce is below the largest.
+                account.nonce += u64::from(mode == AccessMode::Write);
+                account.native = native;
+                account.touched = true;
+            }
+            // Goes on with the others: whatever they come to, they are walked through again.
+            None => failed.push(tx),
+        }
+    }
+    Walk { accounts, failed }
+}
+
+/// Writes what the walks came to into the overlay.
+fn publish_all(
+    cuts: &Arc<Cuts>,
+    walks: Vec<Walk>,
+    overlay: &Arc<Overlay>,
+    pool: &WorkerPool,
+) -> Result<(), EngineError> {
+    let (cuts, overlay) = (Arc::clone(cuts), Arc::clone(overlay));
+    pool.map(walks.len(), move |range| {
+        for (account, walked) in (cuts.ranges[range].start()..).zip(&walks[range].accounts) {
+            if walked.touched {
+                overlay.settle(account, walked.nonce, walked.native);
+            }
+        }
+    })?;
+    Ok(())
+}
