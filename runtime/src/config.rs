@@ -20,6 +20,9 @@ pub struct EngineConfig {
     pub module_cache_bytes: usize,
     /// Accounts and slots kept in memory between blocks; beyond it the longest unused ones go.
     pub state_cache_entries: usize,
+    /// Transactions from which on a block is cut into pieces that all threads resolve, and its
+    /// payments are settled account by account. Below, doing that takes longer than it gains.
+    pub large_block_txs: usize,
 }
 
 impl EngineConfig {
@@ -48,6 +51,7 @@ impl Default for EngineConfig {
             enable_parallel_execution: true,
             module_cache_bytes: 256 << 20,
             state_cache_entries: 4_000_000,
+            large_block_txs: 1_024,
         }
     }
 }

@@ -28,7 +28,7 @@ pub(crate) use check::check_count;
 pub(crate) use merge::merge;
 pub(crate) use prefetch::{LoadedModules, load_accounts, load_modules};
 use resolve::resolve;
-use settle::settle;
+use settle::{Settled, settle};
 
 /// What every execution on one chain shares.
 pub(crate) struct Pipeline {
@@ -36,6 +36,8 @@ pub(crate) struct Pipeline {
     pub(crate) params: Arc<ProtocolParams>,
     pub(crate) modules: Arc<Modules>,
     pub(crate) pool: WorkerPool,
+    /// See [`crate::EngineConfig::large_block_txs`].
+    pub(crate) cut_min: usize,
     pub(crate) observer: Option<Arc<dyn ExecutionObserver>>,
 }
 
@@ -55,15 +57,24 @@ impl Pipeline {
         let mut metrics = ExecutionMetrics::default();
         let mut time = Stopwatch::start();
 
-        let resolved = resolve(block, &self.params, &self.chain, &self.pool)?;
+        let cut_min = match mode {
+            Mode::Sequential => usize::MAX,
+            Mode::Parallel => self.cut_min,
+        };
+        let resolved = resolve(block, &self.params, &self.chain, &self.pool, cut_min)?;
         metrics.stages.resolve = time.lap();
 
         let table = Arc::new(resolved.table);
-        let schedule = Arc::new(Schedule::of_table(Arc::clone(&table)));
+        let overlay =
+            Overlay::new(Arc::clone(&self.chain), Arc::clone(table.accounts()), resolved.cells);
+        let overlay = Arc::new(overlay);
+        let Settled { schedule, settled } = match &resolved.cuts {
+            Some(cuts) if self.observer.is_none() => settle(cuts, &table, &overlay, &self.pool)?,
+            _ => Settled { schedule: Schedule::of_table(Arc::clone(&table)), settled: Vec::new() },
+        };
+        let schedule = Arc::new(schedule);
         metrics.stages.schedule = time.lap();
 
-        let addresses = Arc::clone(table.accounts());
-        let overlay = Arc::new(Overlay::new(Arc::clone(&self.chain), addresses, resolved.cells));
         let env = Arc::new(self.prefetch_modules(block, &resolved.contract_txs)?);
         metrics.stages.prefetch = time.lap();
 
@@ -73,15 +84,10 @@ impl Pipeline {
                 (self.modules.with_calls(env.runs_contracts(), work)?, 1)
             }
             Mode::Parallel => {
-                let settled = match &resolved.cuts {
-                    Some(cuts) if self.observer.is_none() => {
-                        settle(cuts, &table, &overlay, &self.pool)?
-                    }
-                    _ => Vec::new(),
-                };
-                let rest = match settled.is_empty() {
-                    true => Arc::clone(&schedule),
-                    false => Arc::new(Schedule::of_some(table, |tx| !settled[tx])),
+                let rest = if settled.is_empty() {
+                    Arc::clone(&schedule)
+                } else {
+                    Arc::new(Schedule::of_some(table, |tx| !settled[tx]))
                 };
                 let workers = useful_workers(&rest, self.pool.len());
                 let executed = execute_in_parallel(

@@ -92,6 +92,7 @@ impl ContractEngineBuilder {
             params: Arc::new(params),
             modules: Arc::new(modules),
             pool: WorkerPool::new(config.max_parallel_threads)?,
+            cut_min: config.large_block_txs,
             observer,
         };
         Ok(ContractEngine {

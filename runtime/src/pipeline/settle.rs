@@ -26,30 +26,43 @@ use tos_host_api::{AccessMode, TxIndex};
 use super::resolve::{Cuts, NumberedRange, Part};
 use crate::error::EngineError;
 use crate::execute::WorkerPool;
-use crate::schedule::AccessTable;
+use crate::schedule::{AccessTable, Schedule};
 use crate::state::Overlay;
 
-/// Settles what can be settled, in the overlay. By transaction: whether it was; empty when none of
-/// the block was.
+/// A block's schedule, and which of its transactions are settled.
+pub(crate) struct Settled {
+    /// Of the whole block.
+    pub(crate) schedule: Schedule,
+    /// By transaction; empty when none is settled.
+    pub(crate) settled: Vec<bool>,
+}
+
+/// Settles what can be settled, in the overlay. The schedule is made beside it: both look at the
+/// same table, and one worker can do the one while the others do the other.
 pub(crate) fn settle(
     cuts: &Arc<Cuts>,
-    table: &AccessTable,
+    table: &Arc<AccessTable>,
     overlay: &Arc<Overlay>,
     pool: &WorkerPool,
-) -> Result<Vec<bool>, EngineError> {
+) -> Result<Settled, EngineError> {
     let mut settled = Arc::new(settleable(&cuts.parts, table, &[]));
     if !settled.contains(&true) {
-        return Ok(Vec::new());
+        let schedule = Schedule::of_table(Arc::clone(table));
+        return Ok(Settled { schedule, settled: Vec::new() });
     }
+    let mut made = None;
     // What is settleable without those that failed does not fail.
     for _ in 0..2 {
-        let walked = walk_all(cuts, &settled, overlay, pool)?;
-        let mut failed: Vec<TxIndex> = Vec::new();
-        walked.iter().for_each(|walk| failed.extend(&walk.failed));
+        let unscheduled = made.is_none().then_some(table);
+        let (schedule, walks) = walk_all(cuts, &settled, unscheduled, overlay, pool)?;
+        made = made.or(schedule);
+        let mut failed: Vec<TxIndex> =
+            walks.iter().flat_map(|walk| &walk.failed).copied().collect();
         if failed.is_empty() {
-            publish_all(cuts, walked, overlay, pool)?;
-            let settled = Arc::into_inner(settled);
-            return settled.ok_or_else(|| EngineError::Bug("a worker kept a finished job".into()));
+            publish_all(cuts, walks, overlay, pool)?;
+            let gone = || EngineError::Bug("a worker kept or lost a part of a job".into());
+            let settled = Arc::into_inner(settled).ok_or_else(gone)?;
+            return Ok(Settled { schedule: made.ok_or_else(gone)?, settled });
         }
         failed.sort_unstable();
         settled = Arc::new(settleable(&cuts.parts, table, &failed));
@@ -59,6 +72,9 @@ pub(crate) fn settle(
 
 /// Which transactions can be settled if these payments cannot.
 fn settleable(parts: &[Part], table: &AccessTable, failed: &[TxIndex]) -> Vec<bool> {
+    if failed.is_empty() && parts.iter().all(Part::has_only_payments) {
+        return vec![true; table.len()];
+    }
     // By account: the strictest mode of a transaction that is left.
     let mut left: Vec<Option<AccessMode>> = vec![None; table.accounts().len()];
     let mut failed = failed.iter().copied().peekable();
@@ -98,16 +114,33 @@ struct Walked {
     touched: bool,
 }
 
+/// Walks through all ranges, and makes the schedule of `unscheduled` if there is one.
 fn walk_all(
     cuts: &Arc<Cuts>,
     settled: &Arc<Vec<bool>>,
+    unscheduled: Option<&Arc<AccessTable>>,
     overlay: &Arc<Overlay>,
     pool: &WorkerPool,
-) -> Result<Vec<Walk>, EngineError> {
+) -> Result<(Option<Schedule>, Vec<Walk>), EngineError> {
+    enum Piece {
+        Schedule(Option<Schedule>),
+        Walk(Walk),
+    }
     let (cuts, settled, overlay) = (Arc::clone(cuts), Arc::clone(settled), Arc::clone(overlay));
-    pool.map(cuts.ranges.len(), move |range| {
-        walk(&cuts.parts, &cuts.ranges[range], &settled, &overlay)
-    })
+    let table = unscheduled.map(Arc::clone);
+    let pieces = pool.map(1 + cuts.ranges.len(), move |piece| match piece {
+        0 => Piece::Schedule(table.clone().map(Schedule::of_table)),
+        _ => Piece::Walk(walk(&cuts.parts, &cuts.ranges[piece - 1], &settled, &overlay)),
+    })?;
+    let mut made = None;
+    let mut walks = Vec::with_capacity(pieces.len());
+    for piece in pieces {
+        match piece {
+            Piece::Schedule(schedule) => made = schedule,
+            Piece::Walk(walk) => walks.push(walk),
+        }
+    }
+    Ok((made, walks))
 }
 
 fn walk(parts: &[Part], range: &NumberedRange, settled: &[bool], overlay: &Overlay) -> Walk {

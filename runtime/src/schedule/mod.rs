@@ -155,9 +155,10 @@ impl Schedule {
         &self.entry_groups[self.table.range(tx as usize)]
     }
 
-    /// Whether a group is the last of its account, so that nobody waits for it.
+    /// Whether anybody waits for a group.
     pub(crate) fn has_next(&self, group: u32) -> bool {
-        self.groups[group as usize].next != NONE
+        // Transactions that are not included belong to no group.
+        group != NONE && self.groups[group as usize].next != NONE
     }
 
     /// The transactions that lose one wait when this group has finished.

@@ -43,6 +43,8 @@ impl Fleet {
             let config = EngineConfig {
                 max_parallel_threads: threads.max(1),
                 enable_parallel_execution: threads > 0,
+                // One of them treats every block as a large one.
+                large_block_txs: if threads == 4 { 1 } else { usize::MAX },
                 ..EngineConfig::default()
             };
             let storage = SharedArtifacts { state, artifacts: Arc::clone(&artifacts) };

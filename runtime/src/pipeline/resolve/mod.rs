@@ -29,8 +29,6 @@ use crate::schedule::{AccessTable, AccountIdx, TableBuilder, TableTx, index_u32}
 use crate::state::{AccountCell, ChainState};
 use crate::types::{Block, TransactionType};
 
-/// Transactions below which cutting a block into parts costs more than it gains.
-const PARTED_TXS_MIN: usize = 1_024;
 /// Parts and ranges per worker: enough that workers finish at about the same time.
 const PIECES_PER_WORKER: usize = 4;
 
@@ -52,17 +50,19 @@ pub(crate) struct Cuts {
     pub(crate) ranges: Vec<NumberedRange>,
 }
 
-/// Checks a block, derives the access sets of its transactions and loads their accounts.
+/// Checks a block, derives the access sets of its transactions and loads their accounts. A block of
+/// `cut_min` transactions and more is cut.
 ///
 /// # Errors
 /// [`EngineError::InvalidBlock`] with the first fault of the block, or the storage failed.
 pub(crate) fn resolve(
     block: &Block,
-    params: &ProtocolParams,
+    params: &Arc<ProtocolParams>,
     chain: &Arc<ChainState>,
     pool: &WorkerPool,
+    cut_min: usize,
 ) -> Result<Resolved, EngineError> {
-    if block.transactions().len() < PARTED_TXS_MIN {
+    if block.transactions().len() < cut_min {
         check_block(block, params)?;
         resolve_at_once(block, chain)
     } else {
@@ -99,16 +99,17 @@ fn resolve_at_once(block: &Block, chain: &ChainState) -> Result<Resolved, Engine
 
 fn resolve_in_parts(
     block: &Block,
-    params: &ProtocolParams,
+    params: &Arc<ProtocolParams>,
     chain: &Arc<ChainState>,
     pool: &WorkerPool,
 ) -> Result<Resolved, EngineError> {
     let pieces = PIECES_PER_WORKER * pool.len();
     let parts = Arc::new(list_references(block, params, chain, pool, pieces)?);
-    if may_have_fault(parts.iter().map(|part| &part.facts), params) {
+    let (suspect, ranges) = number_accounts(&parts, params, chain, pool, pieces)?;
+    if suspect {
         check_block(block, params)?;
     }
-    let ranges = Arc::new(number_accounts(&parts, chain, pool, pieces)?);
+    let ranges = Arc::new(ranges);
     let numbered = {
         let (parts, ranges) = (Arc::clone(&parts), Arc::clone(&ranges));
         pool.map(parts.len(), move |part| table_entries(&parts, part, &ranges))?
@@ -139,7 +140,7 @@ fn resolve_in_parts(
 /// First cut: the transactions into parts.
 fn list_references(
     block: &Block,
-    params: &ProtocolParams,
+    params: &Arc<ProtocolParams>,
     chain: &Arc<ChainState>,
     pool: &WorkerPool,
     pieces: usize,
@@ -154,27 +155,43 @@ fn list_references(
     })
 }
 
-/// Second cut: the shards into ranges. The accounts of a range get the numbers behind those of the
-/// ranges before it.
+/// Second cut: the shards into ranges. The accounts of a range get the indices behind those of the
+/// ranges before it. Whether the block may have a fault is found out beside it.
 fn number_accounts(
     parts: &Arc<Vec<Part>>,
+    params: &Arc<ProtocolParams>,
     chain: &Arc<ChainState>,
     pool: &WorkerPool,
     pieces: usize,
-) -> Result<Vec<NumberedRange>, EngineError> {
-    let (parts, chain) = (Arc::clone(parts), Arc::clone(chain));
-    let numbering = chain.numbering();
-    let ranges = pool.map(pieces, move |piece| {
-        let shards = piece_of(ChainState::ACCOUNT_SHARDS, piece, pieces);
-        NumberedRange::number(&parts, shards, &chain, numbering)
-    })?;
-    let mut ranges = ranges.into_iter().collect::<Result<Vec<_>, _>>()?;
-    let mut start = 0_usize;
-    for range in &mut ranges {
-        range.start = index_u32(start);
-        start += range.cells.len();
+) -> Result<(bool, Vec<NumberedRange>), EngineError> {
+    enum Piece {
+        Check(bool),
+        Range(Result<NumberedRange, EngineError>),
     }
-    Ok(ranges)
+    let (parts, params, chain) = (Arc::clone(parts), Arc::clone(params), Arc::clone(chain));
+    let numbering = chain.numbering();
+    let results = pool.map(1 + pieces, move |piece| {
+        let Some(range) = piece.checked_sub(1) else {
+            return Piece::Check(may_have_fault(parts.iter().map(|part| &part.facts), &params));
+        };
+        let shards = piece_of(ChainState::ACCOUNT_SHARDS, range, pieces);
+        Piece::Range(NumberedRange::number(&parts, shards, &chain, numbering))
+    })?;
+    let mut suspect = false;
+    let mut ranges = Vec::with_capacity(pieces);
+    let mut start = 0_usize;
+    for result in results {
+        match result {
+            Piece::Check(found) => suspect = found,
+            Piece::Range(range) => {
+                let mut range = range?;
+                range.start = index_u32(start);
+                start += range.cells.len();
+                ranges.push(range);
+            }
+        }
+    }
+    Ok((suspect, ranges))
 }
 
 /// Piece `piece` of `len` things cut into `pieces` of about the same size.

@@ -117,6 +117,11 @@ impl Part {
         (self.start..).zip(self.payments.iter().map(Option::as_ref))
     }
 
+    /// Whether all transactions of the part are payments.
+    pub(crate) fn has_only_payments(&self) -> bool {
+        self.payments.iter().all(Option::is_some)
+    }
+
     /// If the reference at a position belongs to a payment: its transaction in the block, its mode
     /// there and the payment.
     pub(crate) fn payment_at(&self, position: u32) -> Option<(TxIndex, AccessMode, &Payment)> {

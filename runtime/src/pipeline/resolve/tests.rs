@@ -24,8 +24,8 @@ fn sender(number: u64) -> PublicKey {
     PublicKey(key(number).verification_key().into())
 }
 
-fn params() -> ProtocolParams {
-    ProtocolParams::new(ChainId(1))
+fn params() -> Arc<ProtocolParams> {
+    Arc::new(ProtocolParams::new(ChainId(1)))
 }
 
 fn context(topoheight: u64) -> BlockContext {
@@ -184,7 +184,7 @@ fn two_numberings_at_once_keep_out_of_each_others_way() {
 fn faults_of_large_blocks_are_those_of_small_ones() {
     let mut params = params();
     let pool = WorkerPool::new(2).unwrap();
-    let fault = |block: &Block, params: &ProtocolParams| {
+    let fault = |block: &Block, params: &Arc<ProtocolParams>| {
         let parts = resolve_in_parts(block, params, &chain(), &pool).map(|_| ());
         let found = parts.expect_err("the block has a fault").to_string();
         let EngineError::InvalidBlock(expected) = check_block(block, params).unwrap_err().into()
@@ -201,7 +201,7 @@ fn faults_of_large_blocks_are_those_of_small_ones() {
     let expected = InvalidBlock::DuplicateTransaction { first: 7, second: 200 };
     assert_eq!(fault(&block_of(twice.clone()), &params).to_string(), expected.to_string());
 
-    let other = ProtocolParams { block_bytes_max: 1, ..params.clone() };
+    let other = ProtocolParams { block_bytes_max: 1, ..(*params).clone() };
     twice.insert(3, block(1, 0, &other).transactions()[0].clone());
     let expected = InvalidBlock::ForeignVerification { index: 3 };
     assert_eq!(fault(&block_of(twice), &params).to_string(), expected.to_string());
@@ -213,7 +213,7 @@ fn faults_of_large_blocks_are_those_of_small_ones() {
     ];
     for limit in limits {
         params = self::params();
-        limit(&mut params);
+        limit(Arc::make_mut(&mut params));
         fault(&block(200, 1, &params), &params);
     }
 }

@@ -4,6 +4,7 @@
 
 mod encodings;
 mod ledger;
+mod payments;
 mod schedule;
 mod simulation;
 

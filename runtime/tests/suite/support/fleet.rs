@@ -49,16 +49,16 @@ impl ExecutionObserver for Delays {
 impl Fleet {
     pub(crate) fn new(genesis: &Genesis, seed: u64) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let open = |threads: usize, parallel: bool, redb: bool| {
+        let open = |threads: usize, parallel: bool, redb: bool, cut: bool| {
             let config = EngineConfig {
                 max_parallel_threads: threads,
                 enable_parallel_execution: parallel,
+                large_block_txs: if cut { 1 } else { usize::MAX },
                 ..EngineConfig::default()
             };
-            let builder = ContractEngine::builder()
-                .config(config)
-                .genesis(genesis.clone())
-                .observer(Delays(seed));
+            let builder = ContractEngine::builder().config(config).genesis(genesis.clone());
+            // What is settled account by account cannot be observed.
+            let builder = if cut { builder } else { builder.observer(Delays(seed)) };
             let builder = if redb {
                 let path = folder.path().join(format!("{threads}-{parallel}.redb"));
                 builder.storage(RedbStorage::open(path).expect("redb opens"))
@@ -69,10 +69,15 @@ impl Fleet {
         };
         let others = THREADS
             .iter()
-            .map(|threads| (format!("{threads} threads"), open(*threads, true, *threads == 4)))
+            .map(|threads| {
+                (format!("{threads} threads"), open(*threads, true, *threads == 4, false))
+            })
+            .chain([1, 2, 3].map(|threads| {
+                (format!("{threads} threads, cut"), open(threads, true, false, true))
+            }))
             .collect();
         Self {
-            reference: open(1, false, true),
+            reference: open(1, false, true, false),
             others,
             parallel: Cell::new(0),
             values: RefCell::default(),
