@@ -87,7 +87,7 @@ impl ChainState {
 
     /// A byte slot.
     pub(crate) fn slot(&self, slot: SlotKey) -> Result<Option<Arc<[u8]>>, EngineError> {
-        match self.value(&StateKey::Slot(slot))? {
+        match self.value(&StateKey::Slot(slot.into()))? {
             Some(StateValue::Slot(bytes)) => Ok(Some(bytes)),
             _ => Ok(None),
         }
@@ -95,7 +95,7 @@ impl ChainState {
 
     /// A counter slot; zero where there is none.
     pub(crate) fn counter(&self, slot: SlotKey) -> Result<u128, EngineError> {
-        match self.value(&StateKey::Counter(slot))? {
+        match self.value(&StateKey::Counter(slot.into()))? {
             Some(StateValue::Counter(value)) => Ok(value),
             _ => Ok(0),
         }
@@ -104,7 +104,7 @@ impl ChainState {
     /// A contract's record.
     pub(crate) fn contract(&self, id: &ContractId) -> Result<Option<ContractRecord>, EngineError> {
         match self.value(&StateKey::Contract(*id))? {
-            Some(StateValue::Contract(record)) => Ok(Some(record)),
+            Some(StateValue::Contract(record)) => Ok(Some(*record)),
             _ => Ok(None),
         }
     }

@@ -19,6 +19,8 @@ pub struct SlotKey {
 }
 
 /// A key of the state. The order of keys is the order of their [`StateKey::to_bytes`].
+///
+/// Slots are shared, not copied; the commonest keys, accounts, stay small that way.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
 #[borsh(use_discriminant = true)]
 #[repr(u8)]
@@ -32,9 +34,9 @@ pub enum StateKey {
     /// A module as deployed.
     Code(Hash) = 3,
     /// A byte slot.
-    Slot(SlotKey) = 4,
+    Slot(Arc<SlotKey>) = 4,
     /// A counter slot. Byte slots and counters do not share keys.
-    Counter(SlotKey) = 5,
+    Counter(Arc<SlotKey>) = 5,
 }
 
 impl StateKey {
@@ -92,8 +94,8 @@ impl StateKey {
             1 => Self::Asset(AssetId(identity()?)),
             2 => Self::Contract(ContractId(identity()?)),
             3 => Self::Code(Hash(identity()?)),
-            4 => Self::Slot(read_slot(rest)?),
-            5 => Self::Counter(read_slot(rest)?),
+            4 => Self::Slot(read_slot(rest)?.into()),
+            5 => Self::Counter(read_slot(rest)?.into()),
             _ => return None,
         })
     }
@@ -144,7 +146,7 @@ pub enum StateValue {
     /// Of [`StateKey::Asset`].
     Asset(AssetRecord) = 1,
     /// Of [`StateKey::Contract`].
-    Contract(ContractRecord) = 2,
+    Contract(Box<ContractRecord>) = 2,
     /// Of [`StateKey::Code`].
     Code(Arc<[u8]>) = 3,
     /// Of [`StateKey::Slot`].
@@ -196,8 +198,8 @@ impl From<PublicKey> for StateKey {
 mod tests {
     use super::*;
 
-    fn slot(contract: u8, partition: Address, key: &[u8]) -> SlotKey {
-        SlotKey { contract: ContractId([contract; 32]), partition, key: key.into() }
+    fn slot(contract: u8, partition: Address, key: &[u8]) -> Arc<SlotKey> {
+        SlotKey { contract: ContractId([contract; 32]), partition, key: key.into() }.into()
     }
 
     #[test]

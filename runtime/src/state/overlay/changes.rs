@@ -68,7 +68,11 @@ impl Overlay {
         for (name, new) in extras.slots {
             let key = slot_key(name);
             let old = self.chain.slot(key.clone())?.map(StateValue::Slot);
-            changes.push(Change { key: StateKey::Slot(key), old, new: new.map(StateValue::Slot) });
+            changes.push(Change {
+                key: StateKey::Slot(key.into()),
+                old,
+                new: new.map(StateValue::Slot),
+            });
         }
         for (name, counter) in extras.counters {
             let key = slot_key(name);
@@ -80,11 +84,15 @@ impl Overlay {
                 }
             };
             let value = |value| (value > 0).then_some(StateValue::Counter(value));
-            changes.push(Change { key: StateKey::Counter(key), old: value(old), new: value(new) });
+            changes.push(Change {
+                key: StateKey::Counter(key.into()),
+                old: value(old),
+                new: value(new),
+            });
         }
         if let (Some(record), Address::Contract(id)) = (extras.contract, cell.address) {
-            let old = self.chain.contract(&id)?.map(StateValue::Contract);
-            let new = Some(StateValue::Contract(record));
+            let old = self.chain.contract(&id)?.map(|old| StateValue::Contract(old.into()));
+            let new = Some(StateValue::Contract(record.into()));
             changes.push(Change { key: StateKey::Contract(id), old, new });
         }
         Ok(())
