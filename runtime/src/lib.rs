@@ -77,6 +77,7 @@ pub mod description;
 mod schedule;
 
 mod config;
+mod digest;
 mod gas;
 mod genesis;
 

@@ -1,9 +1,11 @@
 //! One block through the engine: resolve, schedule, prefetch, execute, merge, digest. What
 //! surrounds it (which block may be executed, what becomes of the outcome) is `engine/`'s business.
 
+mod crew;
 mod merge;
 mod prefetch;
 mod resolve;
+mod seal;
 
 use std::sync::Arc;
 
@@ -14,16 +16,18 @@ use crate::execute::{
     useful_workers,
 };
 use crate::metrics::{ExecutionMetrics, Stopwatch, WorkerTimes};
-use crate::outcome::{BlockOutcome, HeaderParts, seal};
+use crate::outcome::BlockOutcome;
 use crate::sandbox::Modules;
 use crate::schedule::Schedule;
-use crate::state::{ChainState, Overlay, check_conservation};
+use crate::state::{ChainState, Overlay};
 use crate::types::Block;
 
+pub(crate) use crew::Crew;
 pub(crate) use merge::merge;
 pub(crate) use prefetch::{LoadedModules, load_accounts, load_modules};
 pub(crate) use resolve::check_count;
 use resolve::{check_block, resolve};
+use seal::seal_block;
 
 /// What every execution on one chain shares.
 pub(crate) struct Pipeline {
@@ -76,24 +80,24 @@ impl Pipeline {
 
         let kinds = block.transactions().iter().map(|tx| &tx.data);
         let beneficiary = resolved.beneficiary;
-        let merged = merge(kinds, &overlay, &self.pool, executed.outputs, beneficiary)?;
-        check_conservation(&merged.change_set)?;
+        let items = overlay.len() + block.transactions().len();
+        let crew = match mode {
+            Mode::Sequential => Crew::one(),
+            Mode::Parallel => Crew::for_items(&self.pool, items),
+        };
+        let merged = merge(kinds, &overlay, crew, executed.outputs, beneficiary)?;
+        let (gas_fee, burned_supply) = (merged.gas_fee, merged.burned_supply);
         metrics.stages.merge = time.lap();
 
-        let header = HeaderParts {
-            context: block.context().clone(),
-            beneficiary: block.beneficiary(),
-            block_hash: block.hash(),
-        };
-        let record = seal(header, merged.change_set, &merged.results);
+        let (record, results) = seal_block(block, merged, crew)?;
         metrics.stages.digest = time.lap();
 
         describe(&mut metrics, &schedule, workers, executed.workers);
         Ok(BlockOutcome {
             record: Arc::new(record),
-            results: merged.results,
-            gas_fee: merged.gas_fee,
-            burned_supply: merged.burned_supply,
+            results,
+            gas_fee,
+            burned_supply,
             schedule,
             metrics,
         })

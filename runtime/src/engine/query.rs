@@ -10,7 +10,7 @@ use crate::error::{EngineError, InvalidTransaction};
 use crate::execute::{
     BlockEnv, Executor, GuestMessage, Interrupt, Scope, TxOutput, TxRef, callable, engine_fault,
 };
-use crate::pipeline::{LoadedModules, load_accounts, load_modules, merge};
+use crate::pipeline::{Crew, LoadedModules, load_accounts, load_modules, merge};
 use crate::sandbox::prepare::limits::STACK_WORDS_MAX;
 use crate::sandbox::{self, CallEnd, CallRequest, Frame};
 use crate::schedule::{AccessTable, TableBuilder};
@@ -170,10 +170,9 @@ impl ContractEngine {
         }
         let messages = std::mem::take(&mut output.messages);
         let (result, code) = (output.result.clone(), output.code);
-        let merged =
-            merge(std::iter::once(&tx.data), &overlay, &pipeline.pool, vec![output], None)?;
+        let merged = merge(std::iter::once(&tx.data), &overlay, Crew::one(), vec![output], None)?;
         let output = TxOutput { result, burned: Vec::new(), code, messages };
-        Ok((output, merged.change_set))
+        Ok((output, merged.into_change_set()?))
     }
 
     /// What a block of one transaction on the tip would share.

@@ -1,100 +1,148 @@
-//! What became of a block's accounts, as changes.
+//! What became of a block's accounts, as changes in the order of their keys.
+//!
+//! Keys sort by kind first. Within a kind the order is that of accounts, or of contracts and then
+//! of the accounts whose partitions the slots are in. So whoever goes through the accounts in order
+//! finds the changes of each [`SectionKey`] in order, and nothing has to be sorted as a whole.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
-use tos_host_api::{Address, Amount};
+use tos_host_api::{Address, Amount, ContractId};
 
 use super::extras::{CounterCell, Extras, SlotName};
 use super::{AccountCell, Overlay, overflow};
 use crate::error::EngineError;
-use crate::state::{Change, SlotKey, StateKey, StateValue};
+use crate::schedule::AccountIdx;
+use crate::state::{Change, Section, SlotKey, StateKey, StateValue, Sums};
 
-impl Overlay {
-    /// What became of the accounts in `range`, in no particular order; may list keys that did not
-    /// change.
-    pub(crate) fn changes(
-        &self,
-        range: std::ops::Range<usize>,
-    ) -> Result<Vec<Change>, EngineError> {
-        let mut changes = Vec::with_capacity(range.len());
-        for cell in &self.cells[range] {
-            let touched = cell.written.load(Ordering::Relaxed) > 0
-                || cell.credited.load(Ordering::Relaxed) > 0;
-            if touched {
-                self.account_changes(cell, &mut changes)?;
-            }
-        }
-        Ok(changes)
+/// Keys of the state that follow each other as accounts do. Declared, and compared, in the order
+/// of [`StateKey`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum SectionKey {
+    Accounts,
+    Assets,
+    Contracts,
+    Codes,
+    /// Byte slots of one contract.
+    Slots(ContractId),
+    /// Counters of one contract.
+    Counters(ContractId),
+}
+
+/// Changes of accounts that follow each other, by section.
+#[derive(Default)]
+pub(crate) struct Changes {
+    pub(crate) sections: BTreeMap<SectionKey, Section>,
+    /// Of the sections' changes.
+    pub(crate) sums: Sums,
+}
+
+impl Changes {
+    /// Room for the changes of so many accounts.
+    pub(crate) fn with_capacity(accounts: usize) -> Self {
+        let section = (SectionKey::Accounts, Section::with_capacity(accounts));
+        Self { sections: BTreeMap::from([section]), sums: Sums::default() }
     }
 
-    fn account_changes(
-        &self,
-        cell: &AccountCell,
-        changes: &mut Vec<Change>,
-    ) -> Result<(), EngineError> {
-        let mut account = cell.base.clone();
-        account.nonce.0 = cell.nonce.load(Ordering::Relaxed);
-        account.native.0 = cell.native.load(Ordering::Relaxed);
-        let mut extras = cell.extras.lock();
-        if let Some(extras) = extras.take() {
-            for (asset, balance) in &extras.assets {
-                account.set_balance(*asset, Amount(*balance));
-            }
-            self.extra_changes(cell, *extras, changes)?;
+    /// Where changes of a section go.
+    pub(crate) fn section(&mut self, key: SectionKey) -> &mut Section {
+        self.sections.entry(key).or_default()
+    }
+
+    /// Checks, encodes and sums what was added since the last time.
+    ///
+    /// # Errors
+    /// [`EngineError::ChangeSetOrder`].
+    pub(crate) fn close(&mut self) -> Result<(), EngineError> {
+        for section in self.sections.values_mut() {
+            self.sums.add(section.close()?);
         }
-        if account != cell.base {
-            changes.push(Change {
-                key: StateKey::Account(cell.address),
-                old: cell.base.exists().then(|| StateValue::Account(cell.base.clone())),
-                new: account.exists().then_some(StateValue::Account(account)),
-            });
+        Ok(())
+    }
+}
+
+impl Overlay {
+    /// Adds what became of these accounts, which are in order.
+    ///
+    /// # Errors
+    /// The storage failed, or a counter exceeds its type.
+    pub(crate) fn changes(
+        &self,
+        accounts: impl Iterator<Item = AccountIdx>,
+        changes: &mut Changes,
+    ) -> Result<(), EngineError> {
+        let mut rarer = Vec::new();
+        let section = changes.section(SectionKey::Accounts);
+        for account in accounts {
+            let cell = &self.cells[account as usize];
+            let (change, extras) = account_change(cell);
+            change.into_iter().for_each(|change| section.push(change));
+            rarer.extend(extras.map(|extras| (cell.address, extras)));
+        }
+        for (address, extras) in rarer {
+            self.extra_changes(address, *extras, changes)?;
         }
         Ok(())
     }
 
-    // Iterating hash maps is fine here: the change set sorts by key.
-    #[allow(clippy::iter_over_hash_type)]
     fn extra_changes(
         &self,
-        cell: &AccountCell,
+        address: Address,
         extras: Extras,
-        changes: &mut Vec<Change>,
+        changes: &mut Changes,
     ) -> Result<(), EngineError> {
-        let slot_key = |name: SlotName| SlotKey {
-            contract: name.contract,
-            partition: cell.address,
-            key: name.key,
+        let slot_key = |name: SlotName| {
+            SlotKey { contract: name.contract, partition: address, key: name.key }.into()
         };
-        for (name, new) in extras.slots {
-            let key = slot_key(name);
-            let old = self.chain.slot(key.clone())?.map(StateValue::Slot);
-            changes.push(Change {
-                key: StateKey::Slot(key.into()),
-                old,
-                new: new.map(StateValue::Slot),
-            });
+        if let (Some(record), Address::Contract(id)) = (extras.contract, address) {
+            let old = self.chain.contract(&id)?.map(|old| StateValue::Contract(old.into()));
+            let new = Some(StateValue::Contract(record.into()));
+            let key = StateKey::Contract(id);
+            changes.section(SectionKey::Contracts).push(Change { key, old, new });
         }
-        for (name, counter) in extras.counters {
-            let key = slot_key(name);
-            let old = self.chain.counter(key.clone())?;
+        for (name, new) in in_order(extras.slots) {
+            let section = changes.section(SectionKey::Slots(name.contract));
+            let key = StateKey::Slot(slot_key(name));
+            let old = self.chain.value(&key)?;
+            section.push(Change { key, old, new: new.map(StateValue::Slot) });
+        }
+        for (name, counter) in in_order(extras.counters) {
+            let section = changes.section(SectionKey::Counters(name.contract));
+            let key = StateKey::Counter(slot_key(name));
+            let old = self.chain.value(&key)?;
+            let base = if let Some(StateValue::Counter(base)) = &old { *base } else { 0 };
             let new = match counter {
                 CounterCell::Known(value) => value,
                 CounterCell::Added(added) => {
-                    old.checked_add(added).ok_or_else(|| overflow("counter", cell.address))?
+                    base.checked_add(added).ok_or_else(|| overflow("counter", address))?
                 }
             };
-            let value = |value| (value > 0).then_some(StateValue::Counter(value));
-            changes.push(Change {
-                key: StateKey::Counter(key.into()),
-                old: value(old),
-                new: value(new),
-            });
-        }
-        if let (Some(record), Address::Contract(id)) = (extras.contract, cell.address) {
-            let old = self.chain.contract(&id)?.map(|old| StateValue::Contract(old.into()));
-            let new = Some(StateValue::Contract(record.into()));
-            changes.push(Change { key: StateKey::Contract(id), old, new });
+            section.push(Change { key, old, new: (new > 0).then_some(StateValue::Counter(new)) });
         }
         Ok(())
     }
+}
+
+/// Nonce and balances of an account, if they changed, and everything rarer.
+fn account_change(cell: &AccountCell) -> (Option<Change>, Option<Box<Extras>>) {
+    let mut account = cell.base.clone();
+    account.nonce.0 = cell.nonce.load(Ordering::Relaxed);
+    account.native.0 = cell.native.load(Ordering::Relaxed);
+    let extras = cell.extras.lock().take();
+    for (asset, balance) in extras.iter().flat_map(|extras| &extras.assets) {
+        account.set_balance(*asset, Amount(*balance));
+    }
+    let change = (account != cell.base).then(|| Change {
+        key: StateKey::Account(cell.address),
+        old: cell.base.exists().then(|| StateValue::Account(cell.base.clone())),
+        new: account.exists().then_some(StateValue::Account(account)),
+    });
+    (change, extras)
+}
+
+/// Slots in the order of their names.
+fn in_order<T>(slots: impl IntoIterator<Item = (SlotName, T)>) -> Vec<(SlotName, T)> {
+    let mut slots: Vec<_> = slots.into_iter().collect();
+    slots.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+    slots
 }

@@ -22,7 +22,7 @@ pub(super) struct Extras {
 }
 
 /// A slot within one partition.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct SlotName {
     pub(super) contract: ContractId,
     pub(super) key: Box<[u8]>,

@@ -9,6 +9,7 @@
 
 mod changes;
 mod extras;
+mod order;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -16,7 +17,9 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use parking_lot::Mutex;
 use tos_host_api::{AccessMode, Address, AssetId, TxIndex};
 
+pub(crate) use self::changes::{Changes, SectionKey};
 use self::extras::{Extras, merge_slot};
+pub(crate) use self::order::Ranked;
 use super::Account;
 use super::chain_state::ChainState;
 use super::journal::{AccountDraft, Journal};
@@ -142,6 +145,16 @@ impl Overlay {
         cell.native.store(sum.ok_or_else(|| overflow("fees", cell.address))?, Ordering::Relaxed);
         cell.credited.fetch_max(1, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Whether a transaction, or the fees, merged into an account.
+    fn is_touched(&self, idx: usize) -> bool {
+        let cell = &self.cells[idx];
+        cell.written.load(Ordering::Relaxed) > 0 || cell.credited.load(Ordering::Relaxed) > 0
+    }
+
+    fn address_at(&self, idx: usize) -> &Address {
+        &self.cells[idx].address
     }
 
     /// How many accounts the block names.
