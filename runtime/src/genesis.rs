@@ -55,7 +55,7 @@ impl Genesis {
     /// names the chain, covers them.
     pub(crate) fn record(&self) -> Result<BlockRecord, EngineError> {
         let change_set = self.change_set()?;
-        let results = Results::of(std::iter::empty()).encoded;
+        let results = Results::of(0, std::iter::empty()).encoded;
         let receipts = Hash(*blake3::hash(&results).as_bytes());
         let digests = Digests { delta: change_set.hash(), receipts };
         let parent = self.params.id();

@@ -119,14 +119,14 @@ pub(crate) struct Results {
 }
 
 impl Results {
-    /// Collects and encodes.
+    /// Collects and encodes this many results.
     ///
     /// # Panics
     /// Never: a block has fewer than 2^32 transactions.
-    pub(crate) fn of(results: impl ExactSizeIterator<Item = TxResult>) -> Self {
-        let mut list = Vec::with_capacity(results.len());
-        let mut encoded = Vec::with_capacity(4 + results.len() * PLAIN_RESULT_LEN);
-        let count = u32::try_from(results.len()).expect("a block has fewer transactions");
+    pub(crate) fn of(len: usize, results: impl Iterator<Item = TxResult>) -> Self {
+        let mut list = Vec::with_capacity(len);
+        let mut encoded = Vec::with_capacity(4 + len * PLAIN_RESULT_LEN);
+        let count = u32::try_from(len).expect("a block has fewer transactions");
         encoded.extend_from_slice(&count.to_le_bytes());
         for result in results {
             encode_result(&result, &mut encoded);
@@ -215,4 +215,42 @@ pub(crate) struct HeaderParts {
     pub(crate) context: BlockContext,
     pub(crate) beneficiary: Option<tos_host_api::Address>,
     pub(crate) block_hash: Hash,
+}
+
+#[cfg(test)]
+mod tests {
+    use tos_host_api::{ContractId, Gas};
+
+    use super::*;
+    use crate::types::{Event, ExecutionStatus, RevertReason};
+
+    #[test]
+    fn results_are_encoded_as_borsh_does() {
+        let plain = Receipt {
+            status: ExecutionStatus::Success,
+            gas_used: Gas(0x0102_0304_0506_0708),
+            fee: Amount(0x1112_1314_1516_1718),
+            contract: None,
+            return_data: Vec::new(),
+            events: Vec::new(),
+        };
+        let event = Event { contract: ContractId([5; 32]), topics: Vec::new(), data: vec![6] };
+        let results = [
+            Ok(plain.clone()),
+            Ok(Receipt { contract: Some(ContractId([4; 32])), ..plain.clone() }),
+            Ok(Receipt { return_data: vec![0], ..plain.clone() }),
+            Ok(Receipt { events: vec![event], ..plain.clone() }),
+            Ok(Receipt {
+                status: ExecutionStatus::Reverted(RevertReason::NoSuchEntry),
+                ..plain.clone()
+            }),
+            Err(InvalidTransaction::NonceExhausted),
+            Ok(plain),
+        ];
+        for len in 0..=results.len() {
+            let made = Results::of(len, results[..len].iter().cloned());
+            assert_eq!(made.list, results[..len]);
+            assert_eq!(made.encoded, borsh::to_vec(&results[..len]).expect("it encodes"));
+        }
+    }
 }

@@ -23,7 +23,7 @@ use crate::state::{ChainState, Overlay};
 use crate::types::Block;
 
 pub(crate) use crew::Crew;
-pub(crate) use merge::merge;
+pub(crate) use merge::{BlockOutputs, merge};
 pub(crate) use prefetch::{LoadedModules, load_accounts, load_modules};
 pub(crate) use resolve::check_count;
 use resolve::{check_block, resolve};
@@ -69,23 +69,27 @@ impl Pipeline {
             Mode::Sequential => 1,
             Mode::Parallel => useful_workers(&schedule, self.pool.len()),
         };
-        let executed = if workers > 1 {
-            execute_in_parallel(&env, &overlay, &schedule, block, &self.pool, workers)?
-        } else {
-            let table = schedule.table();
-            let work = || execute_in_sequence(&env, &overlay, table, block.transactions());
-            self.modules.with_calls(env.runs_contracts(), work)?
+        let executed = match mode {
+            Mode::Sequential => {
+                let table = schedule.table();
+                let work = || execute_in_sequence(&env, &overlay, table, block.transactions());
+                self.modules.with_calls(env.runs_contracts(), work)?
+            }
+            Mode::Parallel => {
+                execute_in_parallel(&env, &overlay, &schedule, block, &self.pool, workers)?
+            }
         };
         metrics.stages.execute = time.lap();
 
         let kinds = block.transactions().iter().map(|tx| &tx.data);
         let beneficiary = resolved.beneficiary;
+        let outputs = BlockOutputs::of_block(executed.outputs, block);
         let items = overlay.len() + block.transactions().len();
         let crew = match mode {
             Mode::Sequential => Crew::one(),
             Mode::Parallel => Crew::for_items(&self.pool, items),
         };
-        let merged = merge(kinds, &overlay, crew, executed.outputs, beneficiary)?;
+        let merged = merge(kinds, &overlay, crew, outputs, beneficiary)?;
         let (gas_fee, burned_supply) = (merged.gas_fee, merged.burned_supply);
         metrics.stages.merge = time.lap();
 
@@ -106,7 +110,7 @@ impl Pipeline {
     fn prefetch_accounts(&self, schedule: &Schedule) -> Result<Arc<Overlay>, EngineError> {
         let accounts = schedule.table().accounts();
         let cells = load_accounts(&self.chain, &self.pool, accounts)?;
-        Ok(Arc::new(Overlay::new(Arc::clone(&self.chain), cells)))
+        Ok(Arc::new(Overlay::new(Arc::clone(&self.chain), Arc::clone(accounts), cells)))
     }
 
     fn prefetch_modules(&self, block: &Block) -> Result<BlockEnv, EngineError> {

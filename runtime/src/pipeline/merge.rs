@@ -5,7 +5,7 @@
 //! changes, checked and encoded on its own, by whichever worker is free, while it is in its cache.
 //! How many ranges and workers there are changes nothing: what they make is put together in order.
 
-mod totals;
+mod outputs;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -14,10 +14,10 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tos_host_api::{Amount, AssetId, Hash};
 
-use self::totals::Totals;
+pub(crate) use self::outputs::BlockOutputs;
+use self::outputs::{Totals, add_burned};
 use super::Crew;
 use crate::error::EngineError;
-use crate::execute::TxOutput;
 use crate::outcome::Results;
 use crate::schedule::AccountIdx;
 use crate::state::{
@@ -60,20 +60,22 @@ pub(crate) fn merge<'a>(
     transactions: impl Iterator<Item = &'a TransactionType>,
     overlay: &Arc<Overlay>,
     crew: Crew<'_>,
-    outputs: Vec<TxOutput>,
+    outputs: BlockOutputs,
     beneficiary: Option<AccountIdx>,
 ) -> Result<Merged, EngineError> {
-    let (outputs, totals) = totals::totals(outputs, crew)?;
-    let Totals { gas_fee, mut burned, codes } = totals;
+    let outputs = Arc::new(outputs);
+    let Totals { gas_fee, mut burned, codes } = Totals::of(&outputs, crew)?;
     let burned_supply = burned.get(&AssetId::NATIVE).copied().unwrap_or(Amount::ZERO);
     match beneficiary {
         Some(account) => overlay.credit_fees(account, gas_fee.0)?,
-        None => totals::add_burned(&mut burned, AssetId::NATIVE, gas_fee)?,
+        None => add_burned(&mut burned, AssetId::NATIVE, gas_fee)?,
     }
     let mut others = Changes::default();
     asset_changes(overlay, burned, &mut others)?;
     code_changes(transactions, overlay, codes, &mut others)?;
     others.close()?;
+    let outputs = Arc::into_inner(outputs)
+        .ok_or_else(|| EngineError::Bug("a worker kept the outputs of a block".into()))?;
     let (results, mut parts) = collect(overlay, crew, outputs)?;
     parts.push(others);
     Ok(Merged { sections: in_order(parts)?, results, gas_fee, burned_supply })
@@ -103,7 +105,7 @@ enum Part {
 fn collect(
     overlay: &Arc<Overlay>,
     crew: Crew<'_>,
-    outputs: Vec<TxOutput>,
+    outputs: BlockOutputs,
 ) -> Result<(Results, Vec<Changes>), EngineError> {
     let len = overlay.len();
     let ranges = len.div_ceil(ACCOUNTS_PER_RANGE).max(1);
@@ -117,12 +119,12 @@ fn collect(
     // Someone who works alone makes one part, which then need not be put together.
     let per_part = if crew.is_one() { ranges } else { 1 };
     let shared = Arc::clone(overlay);
-    let outputs = Mutex::new(outputs);
+    let outputs = Mutex::new(Some(outputs));
     let made = crew.map(1 + ranges.div_ceil(per_part), move |part| match part.checked_sub(1) {
         // The longest part comes first, so that it is not the one waited for.
         None => {
-            let outputs = std::mem::take(&mut *outputs.lock());
-            Part::Results(Results::of(outputs.into_iter().map(|output| output.result)))
+            let outputs = outputs.lock().take();
+            Part::Results(outputs.map(BlockOutputs::into_results).unwrap_or_default())
         }
         Some(part) => {
             let start = part * per_part;

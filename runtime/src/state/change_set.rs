@@ -1,7 +1,7 @@
 //! The effect of a block on the state: every key that changed, with its value before and after.
 
 use std::fmt;
-use std::io::{Read, Result as IoResult, Write};
+use std::io::{Error, Read, Result as IoResult, Write};
 use std::sync::Arc;
 
 use borsh::{BorshDeserialize, BorshSerialize};
@@ -34,6 +34,9 @@ pub struct ChangeSet {
     /// need not encode it again. A copy goes without it, since most copies are kept, not written.
     encoded: Option<Arc<Rope>>,
 }
+
+/// Changes encoded before they are handed to a writer.
+const ENCODED_AT_ONCE: usize = 256;
 
 /// Changes next to each other in a change set, and their encoding.
 #[derive(Default)]
@@ -90,6 +93,11 @@ fn sorted(changes: Vec<Change>) -> Vec<Change> {
     order.into_iter().filter_map(|(_, idx)| changes[idx].take()).collect()
 }
 
+/// How a number of changes is encoded.
+fn count(changes: usize) -> IoResult<u32> {
+    u32::try_from(changes).map_err(|_| Error::other(format!("{changes} keys changed at once")))
+}
+
 fn check_ascending(changes: &[Change]) -> Result<(), EngineError> {
     match changes.windows(2).find(|pair| pair[0].key >= pair[1].key) {
         Some(pair) => Err(EngineError::ChangeSetOrder(pair[1].key.clone())),
@@ -112,9 +120,8 @@ impl ChangeSet {
     /// The encoding of the change set that [`ChangeSet::joined`] will make of these sections.
     pub(crate) fn encoding(sections: &mut [Section]) -> Result<Rope, EngineError> {
         let mut pieces = Vec::with_capacity(1 + sections.len());
-        let count: usize = sections.iter().map(|section| section.changes.len()).sum();
-        let count = u32::try_from(count)
-            .map_err(|_| EngineError::Bug(format!("a block changed {count} keys")))?;
+        let changes = sections.iter().map(|section| section.changes.len()).sum();
+        let count = count(changes).map_err(|error| EngineError::Bug(error.to_string()))?;
         pieces.push(count.to_le_bytes().to_vec());
         pieces.extend(sections.iter_mut().map(|section| std::mem::take(&mut section.encoded)));
         Ok(Rope::new(pieces))
@@ -224,10 +231,17 @@ impl fmt::Debug for ChangeSet {
 /// Encoded as the list of changes.
 impl BorshSerialize for ChangeSet {
     fn serialize<W: Write>(&self, writer: &mut W) -> IoResult<()> {
-        match &self.encoded {
-            Some(encoded) => encoded.pieces().iter().try_for_each(|piece| writer.write_all(piece)),
-            None => self.changes.serialize(writer),
+        if let Some(encoded) = &self.encoded {
+            return encoded.pieces().iter().try_for_each(|piece| writer.write_all(piece));
         }
+        count(self.changes.len())?.serialize(writer)?;
+        let mut bytes = Vec::new();
+        for changes in self.changes.chunks(ENCODED_AT_ONCE) {
+            bytes.clear();
+            changes.iter().for_each(|change| encode(change, &mut bytes));
+            writer.write_all(&bytes)?;
+        }
+        Ok(())
     }
 }
 

@@ -13,7 +13,7 @@ use super::extras::{CounterCell, Extras, SlotName};
 use super::{AccountCell, Overlay, overflow};
 use crate::error::EngineError;
 use crate::schedule::AccountIdx;
-use crate::state::{Change, Section, SlotKey, StateKey, StateValue, Sums};
+use crate::state::{Account, Change, Section, SlotKey, StateKey, StateValue, Sums};
 
 /// Keys of the state that follow each other as accounts do. Declared, and compared, in the order
 /// of [`StateKey`].
@@ -75,9 +75,18 @@ impl Overlay {
         let section = changes.section(SectionKey::Accounts);
         for account in accounts {
             let cell = &self.cells[account as usize];
-            let (change, extras) = account_change(cell);
-            change.into_iter().for_each(|change| section.push(change));
-            rarer.extend(extras.map(|extras| (cell.address, extras)));
+            let address = self.addresses[account as usize];
+            let extras = self.extras.get();
+            let extras = extras.and_then(|extras| extras[account as usize].lock().take());
+            let value = value(cell, extras.as_deref());
+            if value != cell.base {
+                section.push(Change {
+                    key: StateKey::Account(address),
+                    old: cell.base.exists().then(|| StateValue::Account(cell.base.clone())),
+                    new: value.exists().then_some(StateValue::Account(value)),
+                });
+            }
+            rarer.extend(extras.map(|extras| (address, extras)));
         }
         for (address, extras) in rarer {
             self.extra_changes(address, *extras, changes)?;
@@ -123,21 +132,15 @@ impl Overlay {
     }
 }
 
-/// Nonce and balances of an account, if they changed, and everything rarer.
-fn account_change(cell: &AccountCell) -> (Option<Change>, Option<Box<Extras>>) {
+/// An account after the block.
+fn value(cell: &AccountCell, extras: Option<&Extras>) -> Account {
     let mut account = cell.base.clone();
     account.nonce.0 = cell.nonce.load(Ordering::Relaxed);
     account.native.0 = cell.native.load(Ordering::Relaxed);
-    let extras = cell.extras.lock().take();
     for (asset, balance) in extras.iter().flat_map(|extras| &extras.assets) {
         account.set_balance(*asset, Amount(*balance));
     }
-    let change = (account != cell.base).then(|| Change {
-        key: StateKey::Account(cell.address),
-        old: cell.base.exists().then(|| StateValue::Account(cell.base.clone())),
-        new: account.exists().then_some(StateValue::Account(account)),
-    });
-    (change, extras)
+    account
 }
 
 /// Slots in the order of their names.

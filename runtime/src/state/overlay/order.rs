@@ -64,7 +64,7 @@ impl Overlay {
         }
         let step = (self.len() / (ranges * SAMPLES_PER_BORDER)).max(1);
         let sampled = (0..self.len()).step_by(step);
-        let mut sample: Vec<u64> = sampled.map(|idx| rank(self.address_at(idx), 0)).collect();
+        let mut sample: Vec<u64> = sampled.map(|idx| rank(&self.addresses[idx], 0)).collect();
         sample.sort_unstable();
         (1..ranges).map(|border| sample[sample.len() * border / ranges]).collect()
     }
@@ -76,7 +76,7 @@ impl Overlay {
             (0..=borders.len()).map(|_| Vec::with_capacity(expected)).collect();
         for (account, idx) in (range.start as AccountIdx..).zip(range) {
             if self.is_touched(idx) {
-                let rank = rank(self.address_at(idx), 0);
+                let rank = rank(&self.addresses[idx], 0);
                 let between = borders.partition_point(|border| *border <= rank);
                 ranges[between].push(Ranked { rank, account });
             }
@@ -86,7 +86,7 @@ impl Overlay {
 
     /// Sorts accounts by address.
     pub(crate) fn sort(&self, ranked: &mut [Ranked]) {
-        sort(ranked, &|account| self.address_at(account as usize), 0);
+        sort(ranked, &|account| &self.addresses[account as usize], 0);
     }
 }
 

@@ -230,6 +230,8 @@ proptest! {
     #[test]
     fn change_sets_have_one_encoding_and_can_be_undone(set in change_set()) {
         prop_assert_eq!(check(&set)?, set.encode());
+        // It is written by hand, a list of changes is not.
+        prop_assert_eq!(borsh::to_vec(set.changes()).expect("it encodes"), set.encode());
         prop_assert!(set.changes().windows(2).all(|pair| pair[0].key < pair[1].key));
         prop_assert!(set.changes().iter().all(|change| change.old != change.new));
         prop_assert_eq!(set.inverse().inverse(), set.clone());
