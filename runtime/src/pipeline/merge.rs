@@ -156,7 +156,7 @@ fn range_changes(
         ranked.clear();
         touched.iter().for_each(|scan| ranked.extend_from_slice(&scan[range]));
         overlay.sort(&mut ranked);
-        overlay.changes(ranked.iter().map(|ranked| ranked.account), &mut changes)?;
+        overlay.changes(&ranked, &mut changes)?;
         changes.close()?;
     }
     Ok(changes)

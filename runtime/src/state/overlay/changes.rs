@@ -7,13 +7,15 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
-use tos_host_api::{Address, Amount, ContractId};
+use tos_host_api::{Address, Amount, ContractId, PublicKey};
 
 use super::extras::{CounterCell, Extras, SlotName};
-use super::{AccountCell, Overlay, overflow};
+use super::{AccountCell, Overlay, Ranked, overflow};
 use crate::error::EngineError;
-use crate::schedule::AccountIdx;
 use crate::state::{Account, Change, Section, SlotKey, StateKey, StateValue, Sums};
+
+/// Accounts brought into the cache together: as many as fit its fastest part twice.
+const FETCHED_AT_ONCE: usize = 64;
 
 /// Keys of the state that follow each other as accounts do. Declared, and compared, in the order
 /// of [`StateKey`].
@@ -68,16 +70,20 @@ impl Overlay {
     /// The storage failed, or a counter exceeds its type.
     pub(crate) fn changes(
         &self,
-        accounts: impl Iterator<Item = AccountIdx>,
+        accounts: &[Ranked],
         changes: &mut Changes,
     ) -> Result<(), EngineError> {
         let mut rarer = Vec::new();
         let section = changes.section(SectionKey::Accounts);
-        for account in accounts {
-            let cell = &self.cells[account as usize];
-            let address = self.addresses[account as usize];
+        for (idx, Ranked { account, .. }) in accounts.iter().enumerate() {
+            if idx % FETCHED_AT_ONCE == 0 {
+                self.fetch(&accounts[idx..accounts.len().min(idx + FETCHED_AT_ONCE)]);
+            }
+            let account = *account as usize;
+            let cell = &self.cells[account];
+            let address = self.addresses[account];
             let extras = self.extras.get();
-            let extras = extras.and_then(|extras| extras[account as usize].lock().take());
+            let extras = extras.and_then(|extras| extras[account].lock().take());
             let value = value(cell, extras.as_deref());
             if value != cell.base {
                 section.push(Change {
@@ -92,6 +98,19 @@ impl Overlay {
             self.extra_changes(address, *extras, changes)?;
         }
         Ok(())
+    }
+
+    /// Brings accounts that lie anywhere into the cache, their misses overlapping: nothing here
+    /// waits for what it reads, which turning one account after the other into a change does.
+    fn fetch(&self, accounts: &[Ranked]) {
+        let read = |sum: u64, ranked: &Ranked| {
+            let cell = &self.cells[ranked.account as usize];
+            let (Address::Key(PublicKey(id)) | Address::Contract(ContractId(id))) =
+                &self.addresses[ranked.account as usize];
+            // Both ends: an address may lie in two cache lines.
+            sum ^ cell.native.load(Ordering::Relaxed) ^ u64::from(id[0] ^ id[31])
+        };
+        std::hint::black_box(accounts.iter().fold(0, read));
     }
 
     fn extra_changes(
