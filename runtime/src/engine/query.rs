@@ -97,7 +97,7 @@ impl ContractEngine {
     pub fn storage_value(&self, key: &SlotKey) -> Result<Option<Arc<[u8]>>, EngineError> {
         self.check_usable()?;
         let _tip = self.inner.tip.read();
-        self.inner.pipeline.chain.slot(key.clone())
+        self.inner.pipeline.chain.slot(key.by_ref())
     }
 
     /// A counter slot at the tip; zero where there is none.
@@ -107,7 +107,7 @@ impl ContractEngine {
     pub fn counter_value(&self, key: &SlotKey) -> Result<u128, EngineError> {
         self.check_usable()?;
         let _tip = self.inner.tip.read();
-        self.inner.pipeline.chain.counter(key.clone())
+        self.inner.pipeline.chain.counter(key.by_ref())
     }
 
     /// Executes a transaction on the tip and changes nothing. The access list it carries is

@@ -6,6 +6,7 @@
 //! inserted; that is safe against concurrent changes because readers hold the engine's tip lock
 //! shared and [`ChainState::apply`] runs under the exclusive one.
 
+mod slot_map;
 mod values;
 
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use dashmap::DashMap;
 use tos_host_api::Address;
 
+use self::values::HotValues;
 use super::{Account, ChangeSet, StateKey, StateValue};
 use crate::error::EngineError;
 use crate::storage::Storage;
@@ -24,7 +26,7 @@ use crate::storage::Storage;
 pub(crate) struct ChainState {
     storage: Arc<dyn Storage>,
     accounts: HotMap<Address, Account>,
-    values: HotMap<StateKey, Option<StateValue>>,
+    values: HotValues,
     /// Counts applied blocks; tells how long ago an entry was used. Wraps after four billion
     /// blocks, which at worst evicts the wrong entries once.
     generation: AtomicU32,
@@ -35,7 +37,7 @@ impl ChainState {
         Self {
             storage,
             accounts: HotMap::default(),
-            values: HotMap::default(),
+            values: HotValues::default(),
             generation: AtomicU32::new(0),
         }
     }
@@ -73,7 +75,7 @@ impl ChainState {
                 (StateKey::Account(address), _) => {
                     self.accounts.insert(*address, Account::default(), generation);
                 }
-                (key, new) => self.values.insert(key.clone(), new.clone(), generation),
+                (key, new) => self.values.set(key, new.as_ref(), generation),
             }
         }
     }
@@ -144,21 +146,37 @@ impl<K: Eq + Hash, V: Clone> HotMap<K, V> {
 
     /// Keeps the most recently used entries: at most `keep`, or those used in this generation.
     fn trim(&self, keep: usize, generation: u32) {
-        let mut by_age = BTreeMap::<u32, usize>::new();
-        for entry in &self.entries {
-            *by_age.entry(age(generation, &entry.used)).or_default() += 1;
-        }
-        let mut kept = 0;
-        let mut age_max = 0;
-        for (age, count) in by_age {
-            kept += count;
-            if kept > keep {
-                break;
-            }
-            age_max = age;
-        }
+        self.forget_older(age_limit(self.ages(generation), keep), generation);
+    }
+
+    /// How long ago each entry was used.
+    fn ages(&self, generation: u32) -> impl Iterator<Item = u32> {
+        self.entries.iter().map(move |hot| age(generation, &hot.used))
+    }
+
+    /// Forgets the entries that were not used in the last `age_max` blocks.
+    fn forget_older(&self, age_max: u32, generation: u32) {
         self.entries.retain(|_, hot| age(generation, &hot.used) <= age_max);
     }
+}
+
+/// The age up to which entries of these ages may stay if at most `keep` of them shall, or those of
+/// age zero.
+fn age_limit(ages: impl Iterator<Item = u32>, keep: usize) -> u32 {
+    let mut by_age = BTreeMap::<u32, usize>::new();
+    for age in ages {
+        *by_age.entry(age).or_default() += 1;
+    }
+    let mut kept = 0;
+    let mut age_max = 0;
+    for (age, count) in by_age {
+        kept += count;
+        if kept > keep {
+            break;
+        }
+        age_max = age;
+    }
+    age_max
 }
 
 /// How many blocks ago an entry was used.

@@ -6,12 +6,16 @@ mod change_set;
 mod conservation;
 mod journal;
 mod key;
+mod key_bytes;
 mod overlay;
+mod slot_table;
 
 pub use account::{Account, AssetBalances, AssetRecord, ContractRecord};
 pub(crate) use chain_state::ChainState;
 pub use change_set::{Change, ChangeSet};
 pub(crate) use conservation::check_conservation;
-pub(crate) use journal::{Journal, SlotRef, Taken};
+pub(crate) use journal::{Journal, Taken};
+pub(crate) use key::SlotRef;
 pub use key::{SlotKey, StateKey, StateValue};
+pub use key_bytes::KeyBytes;
 pub(crate) use overlay::{AccountCell, Overlay};

@@ -4,10 +4,10 @@ use std::sync::atomic::Ordering;
 
 use tos_host_api::{Address, Amount};
 
-use super::extras::{CounterCell, Extras, SlotName};
+use super::extras::{CounterValue, Extras, Published};
 use super::{AccountCell, Overlay, overflow};
 use crate::error::EngineError;
-use crate::state::{Change, SlotKey, StateKey, StateValue};
+use crate::state::{Change, SlotKey, SlotRef, StateKey, StateValue};
 
 impl Overlay {
     /// What became of the accounts in `range`, in no particular order; may list keys that did not
@@ -52,35 +52,38 @@ impl Overlay {
         Ok(())
     }
 
-    // Iterating hash maps is fine here: the change set sorts by key.
-    #[allow(clippy::iter_over_hash_type)]
     fn extra_changes(
         &self,
         cell: &AccountCell,
         extras: Extras,
         changes: &mut Vec<Change>,
     ) -> Result<(), EngineError> {
-        let slot_key = |name: SlotName| SlotKey {
-            contract: name.contract,
-            partition: cell.address,
-            key: name.key,
-        };
-        for (name, new) in extras.slots {
-            let key = slot_key(name);
-            let old = self.chain.slot(key.clone())?.map(StateValue::Slot);
-            changes.push(Change { key: StateKey::Slot(key), old, new: new.map(StateValue::Slot) });
+        let partition = cell.address;
+        for Published { contract, key, cell: slot } in extras.slots.into_entries() {
+            let old = match slot.base {
+                Some(base) => base,
+                None => self.chain.slot(SlotRef { contract, partition: &partition, key: &key })?,
+            };
+            let (old, new) = (old.map(StateValue::Slot), slot.value.map(StateValue::Slot));
+            let key = StateKey::Slot(SlotKey { contract, partition, key });
+            changes.push(Change { key, old, new });
         }
-        for (name, counter) in extras.counters {
-            let key = slot_key(name);
-            let old = self.chain.counter(key.clone())?;
-            let new = match counter {
-                CounterCell::Known(value) => value,
-                CounterCell::Added(added) => {
-                    old.checked_add(added).ok_or_else(|| overflow("counter", cell.address))?
+        for Published { contract, key, cell: counter } in extras.counters.into_entries() {
+            let old = match counter.base {
+                Some(base) => base,
+                None => {
+                    self.chain.counter(SlotRef { contract, partition: &partition, key: &key })?
+                }
+            };
+            let new = match counter.value {
+                CounterValue::Known(value) => value,
+                CounterValue::Added(added) => {
+                    old.checked_add(added).ok_or_else(|| overflow("counter", partition))?
                 }
             };
             let value = |value| (value > 0).then_some(StateValue::Counter(value));
-            changes.push(Change { key: StateKey::Counter(key), old: value(old), new: value(new) });
+            let key = StateKey::Counter(SlotKey { contract, partition, key });
+            changes.push(Change { key, old: value(old), new: value(new) });
         }
         if let (Some(record), Address::Contract(id)) = (extras.contract, cell.address) {
             let old = self.chain.contract(&id)?.map(StateValue::Contract);

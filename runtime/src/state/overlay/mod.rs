@@ -16,7 +16,8 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use parking_lot::Mutex;
 use tos_host_api::{AccessMode, Address, AssetId, TxIndex};
 
-use self::extras::{Extras, merge_slot};
+use self::extras::{Extras, merge_counter, merge_slot};
+pub(crate) use self::extras::{SeenCounter, SeenSlot, SlotValue};
 use super::Account;
 use super::chain_state::ChainState;
 use super::journal::{AccountDraft, Journal};
@@ -126,11 +127,17 @@ impl Overlay {
                 merge_account(cell, draft)?;
             }
         }
-        for slot in journal.slots() {
-            if slot.changed() {
-                let draft = &journal.drafts()[slot.position];
-                merge_slot(&self.cells[draft.account as usize], slot)?;
-            }
+        let cell = |position: usize| {
+            let draft = &journal.drafts()[position];
+            // Claimed above.
+            debug_assert!(draft.touched, "a slot changed in an untouched partition");
+            &self.cells[draft.account as usize]
+        };
+        for slot in journal.changed_slots() {
+            merge_slot(cell(slot.position), slot);
+        }
+        for counter in journal.changed_counters() {
+            merge_counter(cell(counter.position), counter)?;
         }
         Ok(())
     }
