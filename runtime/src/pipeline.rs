@@ -1,11 +1,14 @@
 //! One block through the engine: resolve, schedule, prefetch, execute, merge, digest. What
 //! surrounds it (which block may be executed, what becomes of the outcome) is `engine/`'s business.
 
+mod check;
 mod merge;
 mod prefetch;
 mod resolve;
 
 use std::sync::Arc;
+
+use tos_host_api::TxIndex;
 
 use crate::config::ProtocolParams;
 use crate::error::EngineError;
@@ -20,10 +23,10 @@ use crate::schedule::Schedule;
 use crate::state::{ChainState, Overlay, check_conservation};
 use crate::types::Block;
 
+pub(crate) use check::check_count;
 pub(crate) use merge::merge;
 pub(crate) use prefetch::{LoadedModules, load_accounts, load_modules};
-pub(crate) use resolve::check_count;
-use resolve::{check_block, resolve};
+use resolve::resolve;
 
 /// What every execution on one chain shares.
 pub(crate) struct Pipeline {
@@ -50,33 +53,37 @@ impl Pipeline {
         let mut metrics = ExecutionMetrics::default();
         let mut time = Stopwatch::start();
 
-        check_block(block, &self.params)?;
-        let resolved = resolve(block);
+        let resolved = resolve(block, &self.params, &self.chain, &self.pool)?;
         metrics.stages.resolve = time.lap();
 
         let schedule = Arc::new(Schedule::of_table(resolved.table));
         metrics.stages.schedule = time.lap();
 
-        let overlay = self.prefetch_accounts(&schedule)?;
-        let env = Arc::new(self.prefetch_modules(block)?);
+        let addresses = Arc::clone(schedule.table().accounts());
+        let overlay = Arc::new(Overlay::new(Arc::clone(&self.chain), addresses, resolved.cells));
+        let env = Arc::new(self.prefetch_modules(block, &resolved.contract_txs)?);
         metrics.stages.prefetch = time.lap();
 
         let workers = match mode {
             Mode::Sequential => 1,
             Mode::Parallel => useful_workers(&schedule, self.pool.len()),
         };
-        let executed = if workers > 1 {
-            execute_in_parallel(&env, &overlay, &schedule, block, &self.pool, workers)?
-        } else {
-            let table = schedule.table();
-            let work = || execute_in_sequence(&env, &overlay, table, block.transactions());
-            self.modules.with_calls(env.runs_contracts(), work)?
+        let mut executed = match mode {
+            Mode::Sequential => {
+                let table = schedule.table();
+                let work = || execute_in_sequence(&env, &overlay, table, block.transactions());
+                self.modules.with_calls(env.runs_contracts(), work)?
+            }
+            Mode::Parallel => {
+                execute_in_parallel(&env, &overlay, &schedule, block, &self.pool, workers)?
+            }
         };
         metrics.stages.execute = time.lap();
 
         let kinds = block.transactions().iter().map(|tx| &tx.data);
         let beneficiary = resolved.beneficiary;
-        let merged = merge(kinds, &overlay, &self.pool, executed.outputs, beneficiary)?;
+        let outputs = executed.outputs.take(0..executed.outputs.len(), block.transactions());
+        let merged = merge(kinds, &overlay, &self.pool, outputs, beneficiary)?;
         check_conservation(&merged.change_set)?;
         metrics.stages.merge = time.lap();
 
@@ -99,17 +106,11 @@ impl Pipeline {
         })
     }
 
-    fn prefetch_accounts(&self, schedule: &Schedule) -> Result<Arc<Overlay>, EngineError> {
-        let accounts = schedule.table().accounts();
-        let cells = load_accounts(&self.chain, &self.pool, accounts)?;
-        Ok(Arc::new(Overlay::new(Arc::clone(&self.chain), cells)))
-    }
-
-    fn prefetch_modules(&self, block: &Block) -> Result<BlockEnv, EngineError> {
+    fn prefetch_modules(&self, block: &Block, txs: &[TxIndex]) -> Result<BlockEnv, EngineError> {
         let (contracts, deployed) = load_modules(
             &self.chain,
             &self.modules,
-            block.transactions().iter().map(|tx| &tx.data),
+            txs.iter().map(|tx| &block.transactions()[*tx as usize].data),
         )?;
         Ok(BlockEnv {
             context: Arc::new(block.context().clone()),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tos_host_api::TxIndex;
 
-use super::{BlockEnv, Executed, Executor, TxOutput, TxRef, panic_message};
+use super::{BlockEnv, Executed, Executor, Outputs, TxOutput, TxRef, panic_message};
 use crate::error::EngineError;
 use crate::metrics::{Stopwatch, WorkerTimes};
 use crate::schedule::AccessTable;
@@ -35,6 +35,7 @@ pub(crate) fn execute_in_sequence(
         })?;
         outputs.push(output);
     }
+    let outputs = Outputs::of_list(outputs);
     Ok(Executed { outputs, workers: WorkerTimes { busy: vec![time.lap()] } })
 }
 

@@ -6,6 +6,7 @@
 //! inserted; that is safe against concurrent changes because readers hold the engine's tip lock
 //! shared and [`ChainState::apply`] runs under the exclusive one.
 
+mod accounts;
 mod slot_map;
 mod values;
 
@@ -14,18 +15,18 @@ use std::hash::Hash;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use dashmap::DashMap;
-use tos_host_api::Address;
-
+use self::accounts::HotAccounts;
+pub(crate) use self::accounts::Numbering;
 use self::values::HotValues;
 use super::{Account, ChangeSet, StateKey, StateValue};
 use crate::error::EngineError;
 use crate::storage::Storage;
+use dashmap::DashMap;
 
 /// Values at the tip.
 pub(crate) struct ChainState {
     storage: Arc<dyn Storage>,
-    accounts: HotMap<Address, Account>,
+    accounts: HotAccounts,
     values: HotValues,
     /// Counts applied blocks; tells how long ago an entry was used. Wraps after four billion
     /// blocks, which at worst evicts the wrong entries once.
@@ -36,7 +37,7 @@ impl ChainState {
     pub(crate) fn new(storage: Arc<dyn Storage>) -> Self {
         Self {
             storage,
-            accounts: HotMap::default(),
+            accounts: HotAccounts::default(),
             values: HotValues::default(),
             generation: AtomicU32::new(0),
         }
@@ -44,22 +45,6 @@ impl ChainState {
 
     pub(crate) fn storage(&self) -> &Arc<dyn Storage> {
         &self.storage
-    }
-
-    /// An account; the default where there is none.
-    pub(crate) fn account(&self, address: &Address) -> Result<Account, EngineError> {
-        let generation = self.generation();
-        if let Some(account) = self.accounts.copy(address, generation) {
-            return Ok(account);
-        }
-        let key = StateKey::Account(*address);
-        let account = match self.storage.read(&key)? {
-            None => Account::default(),
-            Some(StateValue::Account(account)) => account,
-            Some(_) => return Err(wrong_kind(&key)),
-        };
-        self.accounts.insert(*address, account.clone(), generation);
-        Ok(account)
     }
 
     /// Makes the changes of a committed (or undone) block visible. The caller holds the tip lock
@@ -142,11 +127,6 @@ impl<K: Eq + Hash, V: Clone> HotMap<K, V> {
 
     fn len(&self) -> usize {
         self.entries.len()
-    }
-
-    /// Keeps the most recently used entries: at most `keep`, or those used in this generation.
-    fn trim(&self, keep: usize, generation: u32) {
-        self.forget_older(age_limit(self.ages(generation), keep), generation);
     }
 
     /// How long ago each entry was used.

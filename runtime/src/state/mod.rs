@@ -11,7 +11,7 @@ mod overlay;
 mod slot_table;
 
 pub use account::{Account, AssetBalances, AssetRecord, ContractRecord};
-pub(crate) use chain_state::ChainState;
+pub(crate) use chain_state::{ChainState, Numbering};
 pub use change_set::{Change, ChangeSet};
 pub(crate) use conservation::check_conservation;
 pub(crate) use journal::{Journal, Taken};

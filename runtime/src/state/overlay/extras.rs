@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
-use tos_host_api::{AssetId, ContractId};
+use parking_lot::Mutex;
+use tos_host_api::{Address, AssetId, ContractId};
 
-use super::{AccountCell, Overlay, overflow};
+use super::{Overlay, overflow};
 use crate::error::EngineError;
 use crate::schedule::AccountIdx;
 use crate::state::journal::{CounterDraft, Drafted, SlotDraft};
@@ -22,6 +22,9 @@ pub(super) struct Extras {
     pub(super) counters: SlotTable<Published<CounterCell>>,
     pub(super) contract: Option<ContractRecord>,
 }
+
+/// The extras of one account; `None` while the block changed none.
+pub(super) type ExtrasCell = Mutex<Option<Box<Extras>>>;
 
 /// A slot in the account's partition that the block changed.
 pub(super) struct Published<C> {
@@ -84,14 +87,14 @@ impl Overlay {
         contract: ContractId,
         key: &[u8],
     ) -> Result<SeenSlot, EngineError> {
-        let cell = &self.cells[account as usize];
-        if cell.touched()
-            && let Some(extras) = cell.extras.lock().as_ref()
-            && let Some(slot) = extras.slots.find(name(&contract, key))
-        {
-            return Ok(SeenSlot { value: slot.cell.value.clone(), from_parent: false });
+        let find = |extras: &Extras| {
+            extras.slots.find(name(&contract, key)).map(|slot| slot.cell.value.clone())
+        };
+        if let Some(value) = self.changed_extras(account, find) {
+            return Ok(SeenSlot { value, from_parent: false });
         }
-        let value = self.chain.slot(SlotRef { contract, partition: &cell.address, key })?;
+        let partition = &self.addresses[account as usize];
+        let value = self.chain.slot(SlotRef { contract, partition, key })?;
         Ok(SeenSlot { value, from_parent: true })
     }
 
@@ -102,20 +105,18 @@ impl Overlay {
         contract: ContractId,
         key: &[u8],
     ) -> Result<SeenCounter, EngineError> {
-        let cell = &self.cells[account as usize];
-        let mut added = 0;
-        if cell.touched()
-            && let Some(extras) = cell.extras.lock().as_ref()
-            && let Some(counter) = extras.counters.find(name(&contract, key))
-        {
-            match counter.cell.value {
-                CounterValue::Known(value) => return Ok(SeenCounter { value, base: None }),
-                CounterValue::Added(sum) => added = sum,
-            }
-        }
-        let base = self.chain.counter(SlotRef { contract, partition: &cell.address, key })?;
+        let find = |extras: &Extras| {
+            extras.counters.find(name(&contract, key)).map(|counter| counter.cell.value)
+        };
+        let added = match self.changed_extras(account, find) {
+            Some(CounterValue::Known(value)) => return Ok(SeenCounter { value, base: None }),
+            Some(CounterValue::Added(sum)) => sum,
+            None => 0,
+        };
+        let partition = &self.addresses[account as usize];
+        let base = self.chain.counter(SlotRef { contract, partition, key })?;
         let sum = base.checked_add(added);
-        let value = sum.ok_or_else(|| overflow("counter", cell.address))?;
+        let value = sum.ok_or_else(|| overflow("counter", *partition))?;
         Ok(SeenCounter { value, base: Some(base) })
     }
 
@@ -125,8 +126,7 @@ impl Overlay {
         account: AccountIdx,
         contract: &ContractId,
     ) -> Result<Option<ContractRecord>, EngineError> {
-        let cell = &self.cells[account as usize];
-        let changed = cell.extras.lock().as_ref().and_then(|extras| extras.contract.clone());
+        let changed = self.changed_extras(account, |extras| extras.contract.clone());
         match changed {
             Some(record) => Ok(Some(record)),
             None => self.chain.contract(contract),
@@ -134,18 +134,9 @@ impl Overlay {
     }
 }
 
-impl AccountCell {
-    /// Whether the block has merged anything into this account. Whoever may read the account waits
-    /// for all who changed it before, and they claimed it: so without a claim there are no extras
-    /// to look for, and no lock to take.
-    fn touched(&self) -> bool {
-        self.written.load(Ordering::Relaxed) > 0 || self.credited.load(Ordering::Relaxed) > 0
-    }
-}
-
 /// Publishes a byte slot.
-pub(super) fn merge_slot(cell: &AccountCell, slot: &Drafted<SlotDraft>) {
-    let mut extras = cell.extras.lock();
+pub(super) fn merge_slot(extras: &ExtrasCell, slot: &Drafted<SlotDraft>) {
+    let mut extras = extras.lock();
     let slots = &mut extras.get_or_insert_default().slots;
     let SlotDraft { base, now, .. } = &slot.draft;
     let known = slots.position(name(&slot.contract, &slot.key));
@@ -161,10 +152,11 @@ pub(super) fn merge_slot(cell: &AccountCell, slot: &Drafted<SlotDraft>) {
 
 /// Publishes a counter. The access check made sure that only an addition happens under `Credit`.
 pub(super) fn merge_counter(
-    cell: &AccountCell,
+    extras: &ExtrasCell,
     counter: &Drafted<CounterDraft>,
+    account: &Address,
 ) -> Result<(), EngineError> {
-    let mut extras = cell.extras.lock();
+    let mut extras = extras.lock();
     let counters = &mut extras.get_or_insert_default().counters;
     let CounterDraft { base, now } = counter.draft;
     let value = if now.known { CounterValue::Known } else { CounterValue::Added };
@@ -181,7 +173,7 @@ pub(super) fn merge_counter(
         return Ok(());
     }
     let (CounterValue::Added(sum) | CounterValue::Known(sum)) = &mut published.value;
-    *sum = sum.checked_add(now.amount).ok_or_else(|| overflow("counter", cell.address))?;
+    *sum = sum.checked_add(now.amount).ok_or_else(|| overflow("counter", *account))?;
     Ok(())
 }
 

@@ -48,17 +48,17 @@ const DENIED: &[(&str, &[&str])] = &[
         "HashMap",
         &[
             "cache.rs",
+            "check.rs",
             "memory.rs",
             "prefetch.rs",
-            "resolve.rs",
             "table.rs",
             "transaction.rs",
             "view.rs",
         ],
     ),
-    ("HashSet", &["prefetch.rs"]),
+    ("HashSet", &["check.rs", "prefetch.rs"]),
     ("HashTable", &["slot_table.rs"]),
-    ("DashMap", &["chain_state.rs", "slot_map.rs"]),
+    ("DashMap", &["accounts.rs", "chain_state.rs", "slot_map.rs"]),
     // Iterating over one would need this exception from the lint.
     ("iter_over_hash_type", &[]),
 ];
