@@ -4,6 +4,7 @@
 use tos_runtime::{Block, ContractEngine, EngineConfig, MemoryStorage};
 
 use crate::conflicts::{Payment, payments};
+use crate::machine::Machine;
 use crate::{World, chain};
 
 /// Conflict ratios in percent.
@@ -68,28 +69,5 @@ pub fn must<T, E: std::fmt::Display>(result: Result<T, E>) -> T {
 
 /// Prints what the figures were measured on and of what.
 pub fn print_machine() {
-    let cpu = std::fs::read_to_string("/proc/cpuinfo").ok().and_then(|text| {
-        let line = text.lines().find(|line| line.starts_with("model name"))?;
-        Some(line.split(':').nth(1)?.trim().to_owned())
-    });
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let cpu = cpu.unwrap_or_else(|| "unknown processor".into());
-    println!(
-        "machine: {cpu}, {cores} cores, {} {}; tos-runtime {}, {}",
-        std::env::consts::OS,
-        std::env::consts::ARCH,
-        env!("CARGO_PKG_VERSION"),
-        commit().unwrap_or_else(|| "unknown commit".into())
-    );
-}
-
-/// What the sources were checked out at, if git knows; `-dirty` when they were changed since.
-fn commit() -> Option<String> {
-    let output = std::process::Command::new("git")
-        .args(["describe", "--always", "--dirty", "--exclude", "*"])
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .output()
-        .ok()?;
-    let text = String::from_utf8(output.stdout).ok()?;
-    output.status.success().then(|| format!("commit {}", text.trim()))
+    println!("machine: {}", Machine::this());
 }

@@ -29,7 +29,7 @@ pub fn payments(
     assert!(world.len() >= 2 * txs, "every payment needs a sender and a receiver of its own");
     let token = world.contracts().token;
     let mut rng = Rng::new(seed);
-    (0..txs)
+    let orders = (0..txs)
         .map(|idx| {
             let sender = if rng.percent(conflicts) { 0 } else { 1 + idx };
             let receiver = world.address(world.len() - 1 - idx % (world.len() / 2 - 1));
@@ -37,7 +37,8 @@ pub fn payments(
                 Payment::Native => Order::transfer(receiver, Amount(1)),
                 Payment::Token => Order::token_transfer(token, receiver, 1),
             };
-            world.send(sender, order)
+            (sender, order)
         })
-        .collect()
+        .collect();
+    world.send_all(orders)
 }

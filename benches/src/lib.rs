@@ -12,13 +12,21 @@ pub mod calibration;
 pub mod chain;
 pub mod conflicts;
 pub mod guests;
+pub mod machine;
 mod mix;
 mod rng;
 pub mod shapes;
+mod shared_storage;
+pub mod stats;
+pub mod table;
+mod threads;
+pub mod tour;
 mod world;
+pub mod yardstick;
 
 pub use mix::{Mix, SHARED_SENDERS};
 pub use rng::Rng;
+pub use shared_storage::SharedStorage;
 pub use world::{
     AMM, COUNTER_WAT, Contracts, Order, SECOND_ASSET, TOKEN, TOKEN_WAT, World, assemble,
 };

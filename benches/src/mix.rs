@@ -45,10 +45,12 @@ impl Mix {
     pub fn block(&self, world: &mut World, number: u64) -> Vec<Transaction> {
         let mut rng = Rng::part(self.seed, number);
         let mut roles = Roles::draw(world.len(), &mut rng);
-        (0..self.txs).map(|_| self.transaction(world, &mut roles, &mut rng)).collect()
+        let orders = (0..self.txs).map(|_| self.order(world, &mut roles, &mut rng)).collect();
+        world.send_all(orders)
     }
 
-    fn transaction(&self, world: &mut World, roles: &mut Roles, rng: &mut Rng) -> Transaction {
+    /// Who sends the next transaction, and what it does.
+    fn order(&self, world: &World, roles: &mut Roles, rng: &mut Rng) -> (usize, Order) {
         let contracts = world.contracts();
         let conflicting = rng.percent(self.conflicts);
         let contract = rng.percent(self.contracts);
@@ -60,7 +62,7 @@ impl Mix {
             } else {
                 Order::counter_add(contracts.counter, 1 + rng.below(10) as u64)
             };
-            return world.send(roles.own_sender(), order);
+            return (roles.own_sender(), order);
         }
         let sender = if conflicting { roles.shared_sender(rng) } else { roles.own_sender() };
         let order = if contract {
@@ -70,7 +72,7 @@ impl Mix {
         } else {
             Order::transfers(transfers(world, roles, rng))
         };
-        world.send(sender, order)
+        (sender, order)
     }
 }
 

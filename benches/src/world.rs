@@ -8,6 +8,7 @@ use tos_runtime::{
 };
 
 use crate::Rng;
+use crate::threads::in_parallel;
 
 /// Source of the counter contract.
 pub const COUNTER_WAT: &str = include_str!("../../contracts/wat/counter.wat");
@@ -73,6 +74,11 @@ impl Signer {
 
     /// Signs the next transaction; its nonce counts as used from here on.
     fn sign(&mut self, params: &ProtocolParams, order: Order) -> Transaction {
+        self.write(params, order).sign(&self.key)
+    }
+
+    /// The next transaction, unsigned; its nonce counts as used from here on.
+    fn write(&mut self, params: &ProtocolParams, order: Order) -> UnsignedTransaction {
         let mut unsigned = UnsignedTransaction {
             chain_id: params.chain_id,
             source: self.public,
@@ -89,7 +95,7 @@ impl Signer {
             .and_then(|intrinsic| intrinsic.checked_add(order.execution_gas))
             .expect("the orders of the workloads are small");
         self.nonce = self.nonce.checked_add(Nonce(1)).expect("nobody sends 2^64 transactions");
-        unsigned.sign(&self.key)
+        unsigned
     }
 }
 
@@ -221,12 +227,24 @@ impl World {
     /// When there are fewer than two accounts: nobody could pay anybody else.
     #[must_use]
     pub fn new(accounts: usize, seed: u64) -> Self {
+        Self::with_holders(accounts, accounts, seed)
+    }
+
+    /// A world of this many accounts, of which only the first `holders` are given tokens: handing
+    /// them out takes a contract call each. All others have the same keys as in [`World::new`].
+    ///
+    /// # Panics
+    /// When there are fewer than two accounts: nobody could pay anybody else.
+    #[must_use]
+    pub fn with_holders(accounts: usize, holders: usize, seed: u64) -> Self {
         assert!(accounts >= 2, "a world needs at least two accounts");
         let mut rng = Rng::new(seed);
+        let deployer = Signer::new(rng.bytes());
+        let secrets: Vec<[u8; 32]> = (0..accounts).map(|_| rng.bytes()).collect();
         let mut world = Self {
             params: ProtocolParams::new(ChainId(1)),
-            deployer: Signer::new(rng.bytes()),
-            accounts: (0..accounts).map(|_| Signer::new(rng.bytes())).collect(),
+            deployer,
+            accounts: in_parallel(&secrets, |secret| Signer::new(*secret)),
             contracts: Contracts {
                 token: ContractId::default(),
                 counter: ContractId::default(),
@@ -235,9 +253,10 @@ impl World {
             },
             setup: Vec::new(),
         };
-        world.deploy_contracts();
+        let holders = holders.min(accounts);
+        world.deploy_contracts(holders);
         world.fill_pool();
-        world.hand_out_tokens();
+        world.hand_out_tokens(holders);
         world
     }
 
@@ -265,6 +284,12 @@ impl World {
     #[must_use]
     pub fn address(&self, account: usize) -> Address {
         Address::Key(self.accounts[account].public)
+    }
+
+    /// The keys of all accounts.
+    #[must_use]
+    pub fn keys(&self) -> Vec<PublicKey> {
+        self.accounts.iter().map(|account| account.public).collect()
     }
 
     /// The contracts.
@@ -313,6 +338,26 @@ impl World {
         self.accounts[account].sign(&self.params, order)
     }
 
+    /// Has accounts sign orders, each as its next transaction, in this order. The same as
+    /// [`World::send`] one by one, on all cores.
+    ///
+    /// # Panics
+    /// When an order is too large for a transaction: a mistake in the workload.
+    pub fn send_all(&mut self, orders: Vec<(usize, Order)>) -> Vec<Transaction> {
+        let Self { accounts, params, .. } = self;
+        let mut write =
+            |(account, order): (usize, Order)| (account, accounts[account].write(params, order));
+        let unsigned: Vec<_> = orders.into_iter().map(&mut write).collect();
+        in_parallel(&unsigned, |(account, tx)| tx.clone().sign(&self.accounts[*account].key))
+    }
+
+    /// Back to the nonces of a chain's beginning: for several blocks on one tip.
+    pub fn rewind(&mut self) {
+        for account in &mut self.accounts {
+            account.nonce = Nonce::ZERO;
+        }
+    }
+
     /// Takes over the nonces of a chain that exists already.
     ///
     /// # Errors
@@ -327,9 +372,9 @@ impl World {
         Ok(())
     }
 
-    fn deploy_contracts(&mut self) {
+    fn deploy_contracts(&mut self, holders: usize) {
         let supply = TOKEN_FUNDS
-            .checked_mul(self.accounts.len() as u64)
+            .checked_mul(holders as u64)
             .and_then(|handed_out| handed_out.checked_add(POOL_TOKENS))
             .expect("the supply of the token fits");
         let token = Order::deploy(TOKEN.into(), supply.to_le_bytes().to_vec());
@@ -360,14 +405,15 @@ impl World {
 
     /// The token's supply is the deployer's, who pays everybody a share. All of these have
     /// one sender and run one after the other; it happens once per chain.
-    fn hand_out_tokens(&mut self) {
+    fn hand_out_tokens(&mut self, holders: usize) {
         let Self { accounts, deployer, params, contracts, setup, .. } = self;
-        for accounts in accounts.chunks(SETUP_BLOCK_TXS) {
-            let pay = |account: &Signer| {
+        for accounts in accounts[..holders].chunks(SETUP_BLOCK_TXS) {
+            let mut pay = |account: &Signer| {
                 let order = Order::token_transfer(contracts.token, account.public, TOKEN_FUNDS);
-                deployer.sign(params, order)
+                deployer.write(params, order)
             };
-            setup.push(accounts.iter().map(pay).collect());
+            let unsigned: Vec<_> = accounts.iter().map(&mut pay).collect();
+            setup.push(in_parallel(&unsigned, |tx| tx.clone().sign(&deployer.key)));
         }
     }
 }

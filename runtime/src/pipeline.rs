@@ -1,6 +1,7 @@
 //! One block through the engine: resolve, schedule, prefetch, execute, merge, digest. What
 //! surrounds it (which block may be executed, what becomes of the outcome) is `engine/`'s business.
 
+mod check;
 mod crew;
 mod merge;
 mod prefetch;
@@ -8,6 +9,8 @@ mod resolve;
 mod seal;
 
 use std::sync::Arc;
+
+use tos_host_api::TxIndex;
 
 use crate::config::ProtocolParams;
 use crate::error::EngineError;
@@ -22,11 +25,11 @@ use crate::schedule::Schedule;
 use crate::state::{ChainState, Overlay};
 use crate::types::Block;
 
+pub(crate) use check::check_count;
 pub(crate) use crew::Crew;
 pub(crate) use merge::{BlockOutputs, merge};
 pub(crate) use prefetch::{LoadedModules, load_accounts, load_modules};
-pub(crate) use resolve::check_count;
-use resolve::{check_block, resolve};
+use resolve::resolve;
 use seal::seal_block;
 
 /// What every execution on one chain shares.
@@ -54,15 +57,15 @@ impl Pipeline {
         let mut metrics = ExecutionMetrics::default();
         let mut time = Stopwatch::start();
 
-        check_block(block, &self.params)?;
-        let resolved = resolve(block);
+        let resolved = resolve(block, &self.params, &self.chain, &self.pool)?;
         metrics.stages.resolve = time.lap();
 
         let schedule = Arc::new(Schedule::of_table(resolved.table));
         metrics.stages.schedule = time.lap();
 
-        let overlay = self.prefetch_accounts(&schedule)?;
-        let env = Arc::new(self.prefetch_modules(block)?);
+        let addresses = Arc::clone(schedule.table().accounts());
+        let overlay = Arc::new(Overlay::new(Arc::clone(&self.chain), addresses, resolved.cells));
+        let env = Arc::new(self.prefetch_modules(block, &resolved.contract_txs)?);
         metrics.stages.prefetch = time.lap();
 
         let workers = match mode {
@@ -107,17 +110,11 @@ impl Pipeline {
         })
     }
 
-    fn prefetch_accounts(&self, schedule: &Schedule) -> Result<Arc<Overlay>, EngineError> {
-        let accounts = schedule.table().accounts();
-        let cells = load_accounts(&self.chain, &self.pool, accounts)?;
-        Ok(Arc::new(Overlay::new(Arc::clone(&self.chain), Arc::clone(accounts), cells)))
-    }
-
-    fn prefetch_modules(&self, block: &Block) -> Result<BlockEnv, EngineError> {
+    fn prefetch_modules(&self, block: &Block, txs: &[TxIndex]) -> Result<BlockEnv, EngineError> {
         let (contracts, deployed) = load_modules(
             &self.chain,
             &self.modules,
-            block.transactions().iter().map(|tx| &tx.data),
+            txs.iter().map(|tx| &block.transactions()[*tx as usize].data),
         )?;
         Ok(BlockEnv {
             context: Arc::new(block.context().clone()),

@@ -3,9 +3,11 @@
 //! Without a subcommand it runs the main job: seeded blocks of transfers and contract calls,
 //! executed sequentially and in parallel, compared byte for byte, committed to a database that is
 //! reopened at the end. `block FILE` executes one block described in a readable JSON file; `contract`
-//! builds contracts and shows what is in them.
+//! builds contracts and shows what is in them; `bench` measures what the engine promises about
+//! speed.
 #![expect(clippy::float_arithmetic, reason = "rates and ratios for people; none enters a result")]
 
+mod bench;
 mod block_file;
 mod compare;
 mod contract;
@@ -40,6 +42,8 @@ struct Cli {
 enum Command {
     /// Executes one block described in a JSON file and prints its receipts.
     Block(BlockOptions),
+    /// Measures every promise about speed beside a bare loop over a hash map, in about a minute.
+    Bench(bench::Options),
     /// Builds a contract, or shows what is in one.
     #[command(subcommand)]
     Contract(contract::Command),
@@ -68,6 +72,7 @@ fn main() -> ExitCode {
         Some(Command::Block(options)) => {
             block_file::run(&options.file, options.threads, options.json)
         }
+        Some(Command::Bench(options)) => bench::run(&options),
         Some(Command::Contract(command)) => contract::run(&command),
     };
     match finished {

@@ -14,7 +14,7 @@ use crate::execute::{
 use crate::pipeline::{BlockOutputs, Crew, LoadedModules, load_accounts, load_modules, merge};
 use crate::sandbox::prepare::limits::STACK_WORDS_MAX;
 use crate::sandbox::{self, CallEnd, CallRequest, Frame};
-use crate::schedule::{AccessTable, TableBuilder};
+use crate::schedule::{AccessTable, TableBuilder, TableTx};
 use crate::state::{Account, ChangeSet, ContractRecord, Journal, Overlay, SlotKey};
 use crate::types::{
     AccessList, BlockContext, ExecutionStatus, HaltReason, Receipt, RevertReason, Transaction,
@@ -98,7 +98,7 @@ impl ContractEngine {
     pub fn storage_value(&self, key: &SlotKey) -> Result<Option<Arc<[u8]>>, EngineError> {
         self.check_usable()?;
         let _tip = self.inner.tip.read();
-        self.inner.pipeline.chain.slot(key.clone())
+        self.inner.pipeline.chain.slot(key.by_ref())
     }
 
     /// A counter slot at the tip; zero where there is none.
@@ -108,7 +108,7 @@ impl ContractEngine {
     pub fn counter_value(&self, key: &SlotKey) -> Result<u128, EngineError> {
         self.check_usable()?;
         let _tip = self.inner.tip.read();
-        self.inner.pipeline.chain.counter(key.clone())
+        self.inner.pipeline.chain.counter(key.by_ref())
     }
 
     /// Executes a transaction on the tip and changes nothing. The access list it carries is
@@ -198,9 +198,9 @@ impl ContractEngine {
     ) -> Result<(AccessTable, Arc<Overlay>), EngineError> {
         let pipeline = &self.inner.pipeline;
         let mut builder = TableBuilder::with_capacity(1);
-        builder.push(entries, gas_limit);
+        builder.push(entries, TableTx::new(entries, gas_limit));
         let table = builder.finish();
-        let cells = load_accounts(&pipeline.chain, &pipeline.pool, table.accounts())?;
+        let cells = load_accounts(&pipeline.chain, table.accounts())?;
         let addresses = Arc::clone(table.accounts());
         let overlay = Overlay::new(Arc::clone(&pipeline.chain), addresses, cells);
         Ok((table, Arc::new(overlay)))

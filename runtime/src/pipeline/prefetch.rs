@@ -7,36 +7,18 @@ use std::sync::Arc;
 use tos_host_api::{Address, ContractId, Hash};
 
 use crate::error::EngineError;
-use crate::execute::{Callable, WorkerPool, callable};
+use crate::execute::{Callable, callable};
 use crate::sandbox::{Modules, Verdict};
 use crate::state::{AccountCell, ChainState};
 use crate::types::{TransactionType, code_hash};
 
-/// Accounts one worker loads at a time.
-const ACCOUNTS_PER_PART: usize = 2_048;
-
-/// Loads the accounts of a block, several workers sharing the look-ups.
+/// Loads the accounts of a small block or a single call.
 pub(crate) fn load_accounts(
-    chain: &Arc<ChainState>,
-    pool: &WorkerPool,
+    chain: &ChainState,
     accounts: &[Address],
 ) -> Result<Vec<AccountCell>, EngineError> {
-    let load = |chain: &ChainState, accounts: &[Address]| {
-        let cell = |address: &Address| Ok(AccountCell::new(chain.account(address)?));
-        accounts.iter().map(cell).collect::<Result<Vec<_>, EngineError>>()
-    };
-    if accounts.len() <= ACCOUNTS_PER_PART || pool.len() == 1 {
-        return load(chain, accounts);
-    }
-    let parts: Vec<Vec<Address>> =
-        accounts.chunks(ACCOUNTS_PER_PART).map(<[Address]>::to_vec).collect();
-    let chain = Arc::clone(chain);
-    let loaded = pool.map(parts.len(), move |part| load(&chain, &parts[part]))?;
-    let mut cells = Vec::with_capacity(accounts.len());
-    for part in loaded {
-        cells.append(&mut part?);
-    }
-    Ok(cells)
+    let cell = |address: &Address| Ok(AccountCell::new(chain.account(address)?));
+    accounts.iter().map(cell).collect()
 }
 
 /// The contracts a block calls and the verdicts on what it deploys. Shared: every worker has them.

@@ -16,7 +16,7 @@ mod table;
 use tos_host_api::{AccessMode, Gas, TxIndex};
 
 pub use report::{Batch, Dependency};
-pub(crate) use table::{AccessTable, AccountIdx, TableBuilder, TableEntry};
+pub(crate) use table::{AccessTable, AccountIdx, TableBuilder, TableEntry, TableTx, index_u32};
 
 use crate::access::AccessSet;
 
@@ -66,7 +66,7 @@ impl Schedule {
     pub fn new(transactions: &[(AccessSet, Gas)]) -> Self {
         let mut builder = TableBuilder::with_capacity(transactions.len());
         for (access, gas_limit) in transactions {
-            builder.push(access.entries(), *gas_limit);
+            builder.push(access.entries(), TableTx::new(access.entries(), *gas_limit));
         }
         Self::of_table(builder.finish())
     }

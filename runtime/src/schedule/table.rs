@@ -17,6 +17,20 @@ pub(crate) struct TableEntry {
     pub(crate) mode: AccessMode,
 }
 
+/// A transaction as the table sees it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct TableTx {
+    /// How many entries it has.
+    entries: u32,
+    gas_limit: Gas,
+}
+
+impl TableTx {
+    pub(crate) fn new(access: &[AccessEntry], gas_limit: Gas) -> Self {
+        Self { entries: index_u32(access.len()), gas_limit }
+    }
+}
+
 /// The access sets of a block's transactions, in block order.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct AccessTable {
@@ -74,21 +88,39 @@ impl TableBuilder {
         table.offsets.push(0);
         table.gas_limits.reserve(transactions);
         table.entries.reserve(2 * transactions);
-        let indices = HashMap::with_capacity_and_hasher(
-            2 * transactions,
-            foldhash::fast::RandomState::default(),
-        );
-        Self { table, accounts: Vec::new(), indices }
+        Self { table, accounts: Vec::new(), indices: HashMap::default() }
     }
 
-    /// Adds the next transaction; `entries` is canonical.
-    pub(crate) fn push(&mut self, entries: &[AccessEntry], gas_limit: Gas) {
-        for entry in entries {
+    /// Adds the next transaction; `access` is canonical.
+    pub(crate) fn push(&mut self, access: &[AccessEntry], tx: TableTx) {
+        for entry in access {
             let account = self.index(entry.account);
             self.table.entries.push(TableEntry { account, mode: entry.mode });
         }
-        self.table.offsets.push(count(self.table.entries.len()));
-        self.table.gas_limits.push(gas_limit);
+        self.end(tx, self.table.entries.len());
+    }
+
+    /// Adds transactions whose accounts are numbered already; gives back the entries that are left
+    /// over.
+    pub(crate) fn append<'a>(
+        &mut self,
+        txs: &[TableTx],
+        entries: &'a [TableEntry],
+    ) -> &'a [TableEntry] {
+        let used: usize = txs.iter().map(|tx| tx.entries as usize).sum();
+        let (entries, rest) = entries.split_at(used);
+        let mut end = self.table.entries.len();
+        self.table.entries.extend_from_slice(entries);
+        for tx in txs {
+            end += tx.entries as usize;
+            self.end(*tx, end);
+        }
+        rest
+    }
+
+    fn end(&mut self, tx: TableTx, end: usize) {
+        self.table.offsets.push(index_u32(end));
+        self.table.gas_limits.push(tx.gas_limit);
     }
 
     /// The index of an account, numbering it if it is new.
@@ -96,17 +128,22 @@ impl TableBuilder {
         let accounts = &mut self.accounts;
         *self.indices.entry(account).or_insert_with(|| {
             accounts.push(account);
-            count(accounts.len() - 1)
+            index_u32(accounts.len() - 1)
         })
     }
 
     pub(crate) fn finish(self) -> AccessTable {
         AccessTable { accounts: self.accounts.into(), ..self.table }
     }
+
+    /// The table if its accounts were numbered elsewhere.
+    pub(crate) fn finish_with(self, accounts: Vec<Address>) -> AccessTable {
+        AccessTable { accounts: accounts.into(), ..self.table }
+    }
 }
 
-/// A count within a block as `u32`. A block's transactions and access lists are limited, so the
+/// An index or count within a block. A block's transactions and access lists are limited, so the
 /// number of entries is far below the type's range.
-fn count(len: usize) -> u32 {
-    u32::try_from(len).expect("entries of a block are counted in u32")
+pub(crate) fn index_u32(index: usize) -> u32 {
+    u32::try_from(index).expect("entries of a block are counted in u32")
 }

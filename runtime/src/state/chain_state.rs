@@ -6,23 +6,28 @@
 //! inserted; that is safe against concurrent changes because readers hold the engine's tip lock
 //! shared and [`ChainState::apply`] runs under the exclusive one.
 
+mod accounts;
+mod slot_map;
+mod values;
+
 use std::collections::BTreeMap;
 use std::hash::Hash;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use dashmap::DashMap;
-use tos_host_api::{Address, AssetId, ContractId};
-
-use super::{Account, AssetRecord, ChangeSet, ContractRecord, SlotKey, StateKey, StateValue};
+use self::accounts::HotAccounts;
+pub(crate) use self::accounts::Numbering;
+use self::values::HotValues;
+use super::{Account, ChangeSet, StateKey, StateValue};
 use crate::error::EngineError;
 use crate::storage::Storage;
+use dashmap::DashMap;
 
 /// Values at the tip.
 pub(crate) struct ChainState {
     storage: Arc<dyn Storage>,
-    accounts: HotMap<Address, Account>,
-    values: HotMap<StateKey, Option<StateValue>>,
+    accounts: HotAccounts,
+    values: HotValues,
     /// Counts applied blocks; tells how long ago an entry was used. Wraps after four billion
     /// blocks, which at worst evicts the wrong entries once.
     generation: AtomicU32,
@@ -32,89 +37,14 @@ impl ChainState {
     pub(crate) fn new(storage: Arc<dyn Storage>) -> Self {
         Self {
             storage,
-            accounts: HotMap::default(),
-            values: HotMap::default(),
+            accounts: HotAccounts::default(),
+            values: HotValues::default(),
             generation: AtomicU32::new(0),
         }
     }
 
     pub(crate) fn storage(&self) -> &Arc<dyn Storage> {
         &self.storage
-    }
-
-    /// An account; the default where there is none.
-    pub(crate) fn account(&self, address: &Address) -> Result<Account, EngineError> {
-        let generation = self.generation();
-        if let Some(account) = self.accounts.copy(address, generation) {
-            return Ok(account);
-        }
-        let key = StateKey::Account(*address);
-        let account = match self.storage.read(&key)? {
-            None => Account::default(),
-            Some(StateValue::Account(account)) => account,
-            Some(_) => return Err(wrong_kind(&key)),
-        };
-        self.accounts.insert(*address, account.clone(), generation);
-        Ok(account)
-    }
-
-    /// Any value but an account's.
-    pub(crate) fn value(&self, key: &StateKey) -> Result<Option<StateValue>, EngineError> {
-        let generation = self.generation();
-        if let Some(value) = self.values.copy(key, generation) {
-            return Ok(value);
-        }
-        let value = self.storage.read(key)?;
-        if value.as_ref().is_some_and(|value| !value.fits(key)) {
-            return Err(wrong_kind(key));
-        }
-        self.values.insert(key.clone(), value.clone(), generation);
-        Ok(value)
-    }
-
-    /// A value that is not worth keeping in memory: code, which the module cache keeps compiled.
-    /// Codes of applied blocks that are not durable yet are kept, see [`ChainState::apply`].
-    pub(crate) fn storage_value(&self, key: &StateKey) -> Result<Option<StateValue>, EngineError> {
-        if let Some(value) = self.values.copy(key, self.generation()) {
-            return Ok(value);
-        }
-        let value = self.storage.read(key)?;
-        match &value {
-            Some(value) if !value.fits(key) => Err(wrong_kind(key)),
-            _ => Ok(value),
-        }
-    }
-
-    /// A byte slot.
-    pub(crate) fn slot(&self, slot: SlotKey) -> Result<Option<Arc<[u8]>>, EngineError> {
-        match self.value(&StateKey::Slot(slot.into()))? {
-            Some(StateValue::Slot(bytes)) => Ok(Some(bytes)),
-            _ => Ok(None),
-        }
-    }
-
-    /// A counter slot; zero where there is none.
-    pub(crate) fn counter(&self, slot: SlotKey) -> Result<u128, EngineError> {
-        match self.value(&StateKey::Counter(slot.into()))? {
-            Some(StateValue::Counter(value)) => Ok(value),
-            _ => Ok(0),
-        }
-    }
-
-    /// A contract's record.
-    pub(crate) fn contract(&self, id: &ContractId) -> Result<Option<ContractRecord>, EngineError> {
-        match self.value(&StateKey::Contract(*id))? {
-            Some(StateValue::Contract(record)) => Ok(Some(*record)),
-            _ => Ok(None),
-        }
-    }
-
-    /// An asset's record.
-    pub(crate) fn asset(&self, id: &AssetId) -> Result<Option<AssetRecord>, EngineError> {
-        match self.value(&StateKey::Asset(*id))? {
-            Some(StateValue::Asset(record)) => Ok(Some(record)),
-            _ => Ok(None),
-        }
     }
 
     /// Makes the changes of a committed (or undone) block visible. The caller holds the tip lock
@@ -130,7 +60,7 @@ impl ChainState {
                 (StateKey::Account(address), _) => {
                     self.accounts.insert(*address, Account::default(), generation);
                 }
-                (key, new) => self.values.insert(key.clone(), new.clone(), generation),
+                (key, new) => self.values.set(key, new.as_ref(), generation),
             }
         }
     }
@@ -199,23 +129,34 @@ impl<K: Eq + Hash, V: Clone> HotMap<K, V> {
         self.entries.len()
     }
 
-    /// Keeps the most recently used entries: at most `keep`, or those used in this generation.
-    fn trim(&self, keep: usize, generation: u32) {
-        let mut by_age = BTreeMap::<u32, usize>::new();
-        for entry in &self.entries {
-            *by_age.entry(age(generation, &entry.used)).or_default() += 1;
-        }
-        let mut kept = 0;
-        let mut age_max = 0;
-        for (age, count) in by_age {
-            kept += count;
-            if kept > keep {
-                break;
-            }
-            age_max = age;
-        }
+    /// How long ago each entry was used.
+    fn ages(&self, generation: u32) -> impl Iterator<Item = u32> {
+        self.entries.iter().map(move |hot| age(generation, &hot.used))
+    }
+
+    /// Forgets the entries that were not used in the last `age_max` blocks.
+    fn forget_older(&self, age_max: u32, generation: u32) {
         self.entries.retain(|_, hot| age(generation, &hot.used) <= age_max);
     }
+}
+
+/// The age up to which entries of these ages may stay if at most `keep` of them shall, or those of
+/// age zero.
+fn age_limit(ages: impl Iterator<Item = u32>, keep: usize) -> u32 {
+    let mut by_age = BTreeMap::<u32, usize>::new();
+    for age in ages {
+        *by_age.entry(age).or_default() += 1;
+    }
+    let mut kept = 0;
+    let mut age_max = 0;
+    for (age, count) in by_age {
+        kept += count;
+        if kept > keep {
+            break;
+        }
+        age_max = age;
+    }
+    age_max
 }
 
 /// How many blocks ago an entry was used.

@@ -9,10 +9,10 @@ use std::sync::atomic::Ordering;
 
 use tos_host_api::{Address, Amount, ContractId, PublicKey};
 
-use super::extras::{CounterCell, Extras, SlotName};
+use super::extras::{CounterValue, Extras, Published};
 use super::{AccountCell, Overlay, Ranked, overflow};
 use crate::error::EngineError;
-use crate::state::{Account, Change, Section, SlotKey, StateKey, StateValue, Sums};
+use crate::state::{Account, Change, Section, SlotKey, SlotRef, StateKey, StateValue, Sums};
 
 /// Accounts brought into the cache together: as many as fit its fastest part twice.
 const FETCHED_AT_ONCE: usize = 64;
@@ -119,33 +119,39 @@ impl Overlay {
         extras: Extras,
         changes: &mut Changes,
     ) -> Result<(), EngineError> {
-        let slot_key = |name: SlotName| {
-            SlotKey { contract: name.contract, partition: address, key: name.key }.into()
-        };
+        let partition = address;
         if let (Some(record), Address::Contract(id)) = (extras.contract, address) {
             let old = self.chain.contract(&id)?.map(|old| StateValue::Contract(old.into()));
             let new = Some(StateValue::Contract(record.into()));
             let key = StateKey::Contract(id);
             changes.section(SectionKey::Contracts).push(Change { key, old, new });
         }
-        for (name, new) in in_order(extras.slots) {
-            let section = changes.section(SectionKey::Slots(name.contract));
-            let key = StateKey::Slot(slot_key(name));
-            let old = self.chain.value(&key)?;
-            section.push(Change { key, old, new: new.map(StateValue::Slot) });
+        for Published { contract, key, cell: slot } in in_order(extras.slots.into_entries()) {
+            let old = match slot.base {
+                Some(base) => base,
+                None => self.chain.slot(SlotRef { contract, partition: &partition, key: &key })?,
+            };
+            let (old, new) = (old.map(StateValue::Slot), slot.value.map(StateValue::Slot));
+            let key = StateKey::Slot(SlotKey { contract, partition, key }.into());
+            changes.section(SectionKey::Slots(contract)).push(Change { key, old, new });
         }
-        for (name, counter) in in_order(extras.counters) {
-            let section = changes.section(SectionKey::Counters(name.contract));
-            let key = StateKey::Counter(slot_key(name));
-            let old = self.chain.value(&key)?;
-            let base = if let Some(StateValue::Counter(base)) = &old { *base } else { 0 };
-            let new = match counter {
-                CounterCell::Known(value) => value,
-                CounterCell::Added(added) => {
-                    base.checked_add(added).ok_or_else(|| overflow("counter", address))?
+        for Published { contract, key, cell } in in_order(extras.counters.into_entries()) {
+            let old = match cell.base {
+                Some(base) => base,
+                None => {
+                    self.chain.counter(SlotRef { contract, partition: &partition, key: &key })?
                 }
             };
-            section.push(Change { key, old, new: (new > 0).then_some(StateValue::Counter(new)) });
+            let new = match cell.value {
+                CounterValue::Known(value) => value,
+                CounterValue::Added(added) => {
+                    old.checked_add(added).ok_or_else(|| overflow("counter", partition))?
+                }
+            };
+            let value = |value| (value > 0).then_some(StateValue::Counter(value));
+            let (old, new) = (value(old), value(new));
+            let key = StateKey::Counter(SlotKey { contract, partition, key }.into());
+            changes.section(SectionKey::Counters(contract)).push(Change { key, old, new });
         }
         Ok(())
     }
@@ -162,9 +168,8 @@ fn value(cell: &AccountCell, extras: Option<&Extras>) -> Account {
     account
 }
 
-/// Slots in the order of their names.
-fn in_order<T>(slots: impl IntoIterator<Item = (SlotName, T)>) -> Vec<(SlotName, T)> {
-    let mut slots: Vec<_> = slots.into_iter().collect();
-    slots.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+/// Slots of one partition in the order of their keys.
+fn in_order<C>(mut slots: Vec<Published<C>>) -> Vec<Published<C>> {
+    slots.sort_unstable_by(|a, b| (&a.contract, &a.key).cmp(&(&b.contract, &b.key)));
     slots
 }

@@ -17,7 +17,8 @@ use std::sync::{Arc, OnceLock};
 use tos_host_api::{AccessMode, Address, AssetId, TxIndex};
 
 pub(crate) use self::changes::{Changes, SectionKey};
-use self::extras::{Extras, ExtrasCell, merge_slot};
+use self::extras::{Extras, ExtrasCell, merge_counter, merge_slot};
+pub(crate) use self::extras::{SeenCounter, SeenSlot, SlotValue};
 pub(crate) use self::order::Ranked;
 use super::Account;
 use super::chain_state::ChainState;
@@ -89,6 +90,11 @@ impl Claims {
 const HALF: u64 = u32::MAX as u64;
 
 impl AccountCell {
+    #[cfg(test)]
+    pub(crate) fn base(&self) -> &Account {
+        &self.base
+    }
+
     /// An account as it is before the block.
     pub(crate) fn new(base: Account) -> Self {
         Self {
@@ -147,11 +153,18 @@ impl Overlay {
                 self.merge_account(draft)?;
             }
         }
-        for slot in journal.slots() {
-            if slot.changed() {
-                let draft = &journal.drafts()[slot.position];
-                merge_slot(self.extras(draft.account), slot, &draft.address)?;
-            }
+        let partition = |position: usize| {
+            let draft = &journal.drafts()[position];
+            // Claimed above.
+            debug_assert!(draft.touched, "a slot changed in an untouched partition");
+            (self.extras(draft.account), &draft.address)
+        };
+        for slot in journal.changed_slots() {
+            merge_slot(partition(slot.position).0, slot);
+        }
+        for counter in journal.changed_counters() {
+            let (extras, account) = partition(counter.position);
+            merge_counter(extras, counter, account)?;
         }
         Ok(())
     }
@@ -256,12 +269,17 @@ impl Overlay {
         &self.extras.get_or_init(make)[account as usize]
     }
 
-    /// Looks at what the block changed of everything rarer of an account.
+    /// Looks at what the block changed of everything rarer of an account. Whoever may read the
+    /// account waits for all who changed it before, and they claimed it: without a claim there is
+    /// nothing to look for and no lock to take.
     fn changed_extras<T>(
         &self,
         account: AccountIdx,
         look: impl FnOnce(&Extras) -> Option<T>,
     ) -> Option<T> {
+        if !self.cells[account as usize].claims.any() {
+            return None;
+        }
         self.extras.get()?[account as usize].lock().as_deref().and_then(look)
     }
 

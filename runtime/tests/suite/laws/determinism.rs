@@ -48,20 +48,19 @@ const DENIED: &[(&str, &[&str])] = &[
         "HashMap",
         &[
             "cache.rs",
-            "extras.rs",
+            "check.rs",
             "memory.rs",
             "prefetch.rs",
-            "resolve.rs",
             "table.rs",
             "transaction.rs",
             "view.rs",
         ],
     ),
-    ("HashSet", &["prefetch.rs"]),
-    ("HashTable", &["mod.rs"]),
-    ("DashMap", &["chain_state.rs"]),
-    // Iterating over one needs this exception from the lint, and has it in one place.
-    ("iter_over_hash_type", &["changes.rs"]),
+    ("HashSet", &["check.rs", "prefetch.rs"]),
+    ("HashTable", &["slot_table.rs"]),
+    ("DashMap", &["accounts.rs", "chain_state.rs", "slot_map.rs"]),
+    // Iterating over one would need this exception from the lint.
+    ("iter_over_hash_type", &[]),
 ];
 
 /// Compiled for tests only, like everything in a folder `tests`.

@@ -1,0 +1,103 @@
+//! A part of a block's transactions: their access sets, and the accounts in them sorted by shard.
+
+use std::ops::Range;
+
+use tos_host_api::{AccessEntry, AccessMode, Address, Hash, TxIndex};
+
+use super::super::check::PartFacts;
+use super::needs_module;
+use crate::access;
+use crate::schedule::{TableTx, index_u32};
+use crate::state::ChainState;
+use crate::types::Block;
+
+/// What one worker found out about a range of transactions.
+pub(super) struct Part {
+    /// All references, transaction after transaction.
+    entries: Vec<AccessEntry>,
+    /// By entry.
+    hashes: Vec<u64>,
+    /// Positions in `entries`, shard after shard, ascending within one.
+    by_shard: Vec<u32>,
+    /// By shard: where its positions start in `by_shard`; one more element closes the last.
+    shard_starts: Vec<u32>,
+    pub(super) txs: Vec<TableTx>,
+    pub(super) contract_txs: Vec<TxIndex>,
+    /// What a static check of the block has to know about these transactions.
+    pub(super) facts: PartFacts,
+}
+
+impl Part {
+    /// Lists what the transactions in `range` touch, and behind them `extra`.
+    pub(super) fn list(
+        block: &Block,
+        params_id: Hash,
+        range: Range<usize>,
+        extra: Option<Address>,
+        chain: &ChainState,
+    ) -> Self {
+        let mut entries = Vec::with_capacity(2 * range.len() + 1);
+        let mut txs = Vec::with_capacity(range.len());
+        let mut contract_txs = Vec::new();
+        let mut facts = PartFacts::with_capacity(range.len());
+        let mut own = Vec::new();
+        for (index, tx) in range.clone().zip(&block.transactions()[range]) {
+            access::collect(tx, &mut own);
+            txs.push(TableTx::new(&own, tx.gas_limit));
+            entries.extend_from_slice(&own);
+            if needs_module(&tx.data) {
+                contract_txs.push(index_u32(index));
+            }
+            facts.add(tx, params_id);
+        }
+        entries.extend(extra.map(|account| AccessEntry::new(account, AccessMode::Credit)));
+        let mut part = Self {
+            hashes: Vec::with_capacity(entries.len()),
+            by_shard: vec![0; entries.len()],
+            shard_starts: vec![0; ChainState::ACCOUNT_SHARDS + 1],
+            entries,
+            txs,
+            contract_txs,
+            facts,
+        };
+        part.sort(chain);
+        part
+    }
+
+    /// A counting sort of the entries by shard, which keeps their order within one.
+    fn sort(&mut self, chain: &ChainState) {
+        let mut shards = Vec::with_capacity(self.entries.len());
+        for entry in &self.entries {
+            let (hash, shard) = chain.account_hash(&entry.account);
+            self.hashes.push(hash);
+            shards.push(shard as u16);
+            self.shard_starts[shard + 1] += 1;
+        }
+        for shard in 0..ChainState::ACCOUNT_SHARDS {
+            self.shard_starts[shard + 1] += self.shard_starts[shard];
+        }
+        let mut next = self.shard_starts.clone();
+        for (position, shard) in shards.into_iter().enumerate() {
+            let place = &mut next[usize::from(shard)];
+            self.by_shard[*place as usize] = index_u32(position);
+            *place += 1;
+        }
+    }
+
+    /// All references.
+    pub(super) fn entries(&self) -> &[AccessEntry] {
+        &self.entries
+    }
+
+    /// Positions of the references to accounts in these shards, shard after shard.
+    pub(super) fn positions(&self, shards: Range<usize>) -> &[u32] {
+        let start = self.shard_starts[shards.start] as usize;
+        let end = self.shard_starts[shards.end] as usize;
+        &self.by_shard[start..end]
+    }
+
+    /// Hash and account of the reference at a position.
+    pub(super) fn reference(&self, position: u32) -> (u64, &Address) {
+        (self.hashes[position as usize], &self.entries[position as usize].account)
+    }
+}

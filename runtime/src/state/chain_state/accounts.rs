@@ -1,0 +1,152 @@
+//! Accounts at the tip. One at a time they are looked up like any other value; the accounts of a
+//! large block are looked up shard by shard, so that no two workers meet on a lock and no account
+//! is looked for twice.
+
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use dashmap::DashMap;
+use tos_host_api::Address;
+
+use super::{ChainState, SHARDS, age_limit, wrong_kind};
+use crate::error::EngineError;
+use crate::state::{Account, StateKey, StateValue};
+use crate::storage::Storage;
+
+/// The accounts that are kept in memory.
+pub(super) struct HotAccounts {
+    entries: DashMap<Address, HotAccount, foldhash::fast::RandomState>,
+    /// The last numbering that was handed out.
+    numberings: AtomicU64,
+}
+
+struct HotAccount {
+    account: Account,
+    /// The last numbering that met the account; 0 for none.
+    numbering: u64,
+    /// Its number there.
+    number: u32,
+    /// Generation of the last use. Relaxed: a lost update only makes an entry look older.
+    used: AtomicU32,
+}
+
+/// One counting of the accounts of a block, told apart from all others of this chain state.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Numbering(u64);
+
+impl Default for HotAccounts {
+    fn default() -> Self {
+        let hasher = foldhash::fast::RandomState::default();
+        let entries = DashMap::with_hasher_and_shard_amount(hasher, SHARDS);
+        Self { entries, numberings: AtomicU64::new(0) }
+    }
+}
+
+impl HotAccounts {
+    fn copy(&self, address: &Address, generation: u32) -> Option<Account> {
+        let hot = self.entries.get(address)?;
+        if hot.used.load(Ordering::Relaxed) != generation {
+            hot.used.store(generation, Ordering::Relaxed);
+        }
+        Some(hot.account.clone())
+    }
+
+    pub(super) fn insert(&self, address: Address, account: Account, generation: u32) {
+        let used = AtomicU32::new(generation);
+        self.entries.insert(address, HotAccount { account, numbering: 0, number: 0, used });
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Keeps the most recently used accounts: at most `keep`, or those used in this generation.
+    pub(super) fn trim(&self, keep: usize, generation: u32) {
+        let age = |used: &AtomicU32| generation.wrapping_sub(used.load(Ordering::Relaxed));
+        let age_max = age_limit(self.entries.iter().map(|entry| age(&entry.used)), keep);
+        self.entries.retain(|_, hot| age(&hot.used) <= age_max);
+    }
+}
+
+impl ChainState {
+    /// Shards of the accounts, see [`ChainState::number_accounts`].
+    pub(crate) const ACCOUNT_SHARDS: usize = SHARDS;
+
+    /// An account; the default where there is none.
+    pub(crate) fn account(&self, address: &Address) -> Result<Account, EngineError> {
+        let generation = self.generation();
+        if let Some(account) = self.accounts.copy(address, generation) {
+            return Ok(account);
+        }
+        let account = stored(&*self.storage, address)?;
+        self.accounts.insert(*address, account.clone(), generation);
+        Ok(account)
+    }
+
+    /// Hash and shard of an account.
+    pub(crate) fn account_hash(&self, address: &Address) -> (u64, usize) {
+        let hash = self.accounts.entries.hash_usize(address);
+        (hash as u64, self.accounts.entries.determine_shard(hash))
+    }
+
+    /// A new numbering.
+    pub(crate) fn numbering(&self) -> Numbering {
+        // Relaxed: only has to be unique. Counts from 1; 64 bits do not run out.
+        Numbering(self.accounts.numberings.fetch_add(1, Ordering::Relaxed).wrapping_add(1))
+    }
+
+    /// Numbers accounts of one shard in order of first mention, and collects them in that order
+    /// behind those that `accounts` holds already. `references` gives hash and address of each
+    /// mention, all of this shard; `number` gets the number of each.
+    ///
+    /// The entries of the hot state remember the numbering that met them, which makes the look-up
+    /// of an account and the search for its earlier mentions one. Others that number this shard
+    /// wait meanwhile; the storage is asked under the shard's lock and knows nothing of it.
+    pub(crate) fn number_accounts<'a, M>(
+        &self,
+        Numbering(numbering): Numbering,
+        shard: usize,
+        references: impl Iterator<Item = (u64, &'a Address, M)>,
+        accounts: &mut Vec<(Address, Account)>,
+        mut number: impl FnMut(M, u32),
+    ) -> Result<(), EngineError> {
+        let generation = self.generation();
+        let map = &self.accounts.entries;
+        let mut shard = map.shards()[shard].write();
+        for (hash, address, mention) in references {
+            let next = u32::try_from(accounts.len()).map_err(|_| too_many())?;
+            if let Some((_, hot)) = shard.get_mut(hash, |(known, _)| known == address) {
+                let hot = hot.get_mut();
+                if hot.numbering != numbering {
+                    hot.numbering = numbering;
+                    hot.number = next;
+                    *hot.used.get_mut() = generation;
+                    accounts.push((*address, hot.account.clone()));
+                }
+                number(mention, hot.number);
+                continue;
+            }
+            let account = stored(&*self.storage, address)?;
+            accounts.push((*address, account.clone()));
+            let used = AtomicU32::new(generation);
+            let hot = HotAccount { account, numbering, number: next, used };
+            let value = dashmap::SharedValue::new(hot);
+            shard.insert(hash, (*address, value), |(known, _)| map.hash_usize(known) as u64);
+            number(mention, next);
+        }
+        Ok(())
+    }
+}
+
+fn too_many() -> EngineError {
+    EngineError::Bug("a block names more accounts than fit 32 bits".into())
+}
+
+/// An account as the storage has it.
+fn stored(storage: &dyn Storage, address: &Address) -> Result<Account, EngineError> {
+    let key = StateKey::Account(*address);
+    match storage.read(&key)? {
+        None => Ok(Account::default()),
+        Some(StateValue::Account(account)) => Ok(account),
+        Some(_) => Err(wrong_kind(&key)),
+    }
+}
