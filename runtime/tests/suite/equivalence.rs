@@ -69,10 +69,10 @@ fn a_block_that_many_share_to_merge_comes_out_the_same() {
     let destination = |number: u64| {
         let mut id = [7; 32];
         id[24..].copy_from_slice(&number.to_be_bytes());
-        if number % 2 == 0 {
+        if number.is_multiple_of(2) {
             id = *blake3::hash(&id).as_bytes();
         }
-        if number % 3 == 0 { ContractId(id).into() } else { Address::Key(PublicKey(id)) }
+        if number.is_multiple_of(3) { ContractId(id).into() } else { Address::Key(PublicKey(id)) }
     };
     let transfers = |first: u64| {
         let to = (first..first + 250).map(|number| (destination(number), AssetId::NATIVE, 1));
