@@ -6,7 +6,7 @@ use tos_host_api::{Address, Amount, AssetId, Hash, TopoHeight};
 
 use crate::config::ProtocolParams;
 use crate::error::{EngineError, OpenError};
-use crate::outcome::{HeaderParts, seal};
+use crate::outcome::{Digests, HeaderParts, Results, seal};
 use crate::state::{Account, AssetRecord, Change, ChangeSet, StateKey, StateValue};
 use crate::storage::BlockRecord;
 use crate::types::BlockContext;
@@ -55,10 +55,13 @@ impl Genesis {
     /// names the chain, covers them.
     pub(crate) fn record(&self) -> Result<BlockRecord, EngineError> {
         let change_set = self.change_set()?;
+        let results = Results::of(0, std::iter::empty()).encoded;
+        let receipts = Hash(*blake3::hash(&results).as_bytes());
+        let digests = Digests { delta: change_set.hash(), receipts };
         let parent = self.params.id();
         let mut hasher = blake3::Hasher::new_derive_key("tos-runtime genesis v1");
         hasher.update(&parent.0);
-        hasher.update(&change_set.hash().0);
+        hasher.update(&digests.delta.0);
         let header = HeaderParts {
             context: BlockContext {
                 topoheight: TopoHeight::ZERO,
@@ -70,7 +73,7 @@ impl Genesis {
             beneficiary: None,
             block_hash: Hash(*hasher.finalize().as_bytes()),
         };
-        Ok(seal(header, change_set, &[]))
+        Ok(seal(header, digests, change_set, results))
     }
 
     fn change_set(&self) -> Result<ChangeSet, EngineError> {

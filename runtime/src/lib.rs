@@ -77,6 +77,7 @@ pub mod description;
 mod schedule;
 
 mod config;
+mod digest;
 mod gas;
 mod genesis;
 
@@ -122,8 +123,8 @@ pub use outcome::BlockOutcome;
 pub use sandbox::prepare;
 pub use schedule::{Batch, Dependency, Schedule};
 pub use state::{
-    Account, AssetBalances, AssetRecord, Change, ChangeSet, ContractRecord, SlotKey, StateKey,
-    StateValue,
+    Account, AssetBalances, AssetRecord, Change, ChangeSet, ContractRecord, KeyBytes, SlotKey,
+    StateKey, StateValue,
 };
 pub use storage::{
     BlockHeader, BlockRecord, ChainMeta, CommitBatch, KeepRecords, MemoryStorage, RedbOptions,

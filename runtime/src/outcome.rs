@@ -110,10 +110,59 @@ impl BlockOutcome {
     }
 }
 
+/// The results of a block, by transaction index, and their encoding.
+#[derive(Default)]
+pub(crate) struct Results {
+    pub(crate) list: Vec<TxResult>,
+    /// `list` as a record holds it.
+    pub(crate) encoded: Vec<u8>,
+}
+
+impl Results {
+    /// Collects and encodes this many results.
+    ///
+    /// # Panics
+    /// Never: a block has fewer than 2^32 transactions.
+    pub(crate) fn of(len: usize, results: impl Iterator<Item = TxResult>) -> Self {
+        let mut list = Vec::with_capacity(len);
+        let mut encoded = Vec::with_capacity(4 + len * PLAIN_RESULT_LEN);
+        let count = u32::try_from(len).expect("a block has fewer transactions");
+        encoded.extend_from_slice(&count.to_le_bytes());
+        for result in results {
+            encode_result(&result, &mut encoded);
+            list.push(result);
+        }
+        Self { list, encoded }
+    }
+}
+
+/// Length of the receipt of a transaction that did what it said and returned nothing.
+const PLAIN_RESULT_LEN: usize = 1 + 1 + 8 + 8 + 1 + 4 + 4;
+
+/// Appends what `borsh` derives for a result. Most receipts say how much gas was used, at what
+/// price, and nothing else; those are written in one go.
+fn encode_result(result: &TxResult, out: &mut Vec<u8>) {
+    if let Ok(Receipt { status, gas_used, fee, contract: None, return_data, events }) = result
+        && status.is_success()
+        && return_data.is_empty()
+        && events.is_empty()
+    {
+        let mut bytes = [0; PLAIN_RESULT_LEN];
+        bytes[0] = 1;
+        bytes[2..10].copy_from_slice(&gas_used.0.to_le_bytes());
+        bytes[10..18].copy_from_slice(&fee.0.to_le_bytes());
+        out.extend_from_slice(&bytes);
+    } else {
+        borsh::to_writer(out, result).expect("writing to a Vec cannot fail");
+    }
+}
+
 /// The sum of the fees in these results.
-pub(crate) fn total_fee(results: &[TxResult]) -> Result<Amount, EngineError> {
+pub(crate) fn total_fee<'a>(
+    results: impl IntoIterator<Item = &'a TxResult>,
+) -> Result<Amount, EngineError> {
     let mut total = Amount::ZERO;
-    for receipt in results.iter().flatten() {
+    for receipt in results.into_iter().flatten() {
         total = total
             .checked_add(receipt.fee)
             .ok_or_else(|| EngineError::Bug("fees add up to more than the supply".into()))?;
@@ -135,16 +184,15 @@ fn burned_by_transactions(record: &BlockRecord, gas_fee: Amount) -> Amount {
     total.and_then(|total| total.checked_sub(fees)).unwrap_or(Amount::ZERO)
 }
 
-/// The digests of a block.
+/// The record of a block, with the digest of the state after it.
 pub(crate) fn seal(
     header: HeaderParts,
+    digests: Digests,
     change_set: ChangeSet,
-    results: &[TxResult],
+    results: Vec<u8>,
 ) -> BlockRecord {
     let HeaderParts { context, beneficiary, block_hash } = header;
-    let encoded = borsh::to_vec(results).expect("writing to a Vec cannot fail");
-    let delta_hash = change_set.hash();
-    let receipts_hash = Hash(*blake3::hash(&encoded).as_bytes());
+    let Digests { delta: delta_hash, receipts: receipts_hash } = digests;
     let mut hasher = blake3::Hasher::new_derive_key("tos-runtime state digest v1");
     hasher.update(&context.parent.0);
     hasher.update(&delta_hash.0);
@@ -153,7 +201,13 @@ pub(crate) fn seal(
     let state_digest = Hash(*hasher.finalize().as_bytes());
     let header =
         BlockHeader { context, beneficiary, block_hash, delta_hash, receipts_hash, state_digest };
-    BlockRecord { header, results: encoded, change_set }
+    BlockRecord { header, results, change_set }
+}
+
+/// Digests of the two parts of a record.
+pub(crate) struct Digests {
+    pub(crate) delta: Hash,
+    pub(crate) receipts: Hash,
 }
 
 /// What a header says besides the digests.
@@ -161,4 +215,42 @@ pub(crate) struct HeaderParts {
     pub(crate) context: BlockContext,
     pub(crate) beneficiary: Option<tos_host_api::Address>,
     pub(crate) block_hash: Hash,
+}
+
+#[cfg(test)]
+mod tests {
+    use tos_host_api::{ContractId, Gas};
+
+    use super::*;
+    use crate::types::{Event, ExecutionStatus, RevertReason};
+
+    #[test]
+    fn results_are_encoded_as_borsh_does() {
+        let plain = Receipt {
+            status: ExecutionStatus::Success,
+            gas_used: Gas(0x0102_0304_0506_0708),
+            fee: Amount(0x1112_1314_1516_1718),
+            contract: None,
+            return_data: Vec::new(),
+            events: Vec::new(),
+        };
+        let event = Event { contract: ContractId([5; 32]), topics: Vec::new(), data: vec![6] };
+        let results = [
+            Ok(plain.clone()),
+            Ok(Receipt { contract: Some(ContractId([4; 32])), ..plain.clone() }),
+            Ok(Receipt { return_data: vec![0], ..plain.clone() }),
+            Ok(Receipt { events: vec![event], ..plain.clone() }),
+            Ok(Receipt {
+                status: ExecutionStatus::Reverted(RevertReason::NoSuchEntry),
+                ..plain.clone()
+            }),
+            Err(InvalidTransaction::NonceExhausted),
+            Ok(plain),
+        ];
+        for len in 0..=results.len() {
+            let made = Results::of(len, results[..len].iter().cloned());
+            assert_eq!(made.list, results[..len]);
+            assert_eq!(made.encoded, borsh::to_vec(&results[..len]).expect("it encodes"));
+        }
+    }
 }

@@ -2,9 +2,11 @@
 //! surrounds it (which block may be executed, what becomes of the outcome) is `engine/`'s business.
 
 mod check;
+mod crew;
 mod merge;
 mod prefetch;
 mod resolve;
+mod seal;
 mod settle;
 
 use std::sync::Arc;
@@ -18,16 +20,18 @@ use crate::execute::{
     useful_workers,
 };
 use crate::metrics::{ExecutionMetrics, Stopwatch, WorkerTimes};
-use crate::outcome::{BlockOutcome, HeaderParts, seal};
+use crate::outcome::BlockOutcome;
 use crate::sandbox::Modules;
 use crate::schedule::Schedule;
-use crate::state::{ChainState, Overlay, check_conservation};
+use crate::state::{ChainState, Overlay};
 use crate::types::Block;
 
 pub(crate) use check::check_count;
-pub(crate) use merge::merge;
+pub(crate) use crew::Crew;
+pub(crate) use merge::{BlockOutputs, merge};
 pub(crate) use prefetch::{LoadedModules, load_accounts, load_modules};
 use resolve::resolve;
+use seal::seal_block;
 use settle::{Settled, settle};
 
 /// What every execution on one chain shares.
@@ -78,7 +82,7 @@ impl Pipeline {
         let env = Arc::new(self.prefetch_modules(block, &resolved.contract_txs)?);
         metrics.stages.prefetch = time.lap();
 
-        let (mut executed, workers) = match mode {
+        let (executed, workers) = match mode {
             Mode::Sequential => {
                 let work = || execute_in_sequence(&env, &overlay, &table, block.transactions());
                 (self.modules.with_calls(env.runs_contracts(), work)?, 1)
@@ -100,25 +104,25 @@ impl Pipeline {
 
         let kinds = block.transactions().iter().map(|tx| &tx.data);
         let beneficiary = resolved.beneficiary;
-        let outputs = executed.outputs.take(0..executed.outputs.len(), block.transactions());
-        let merged = merge(kinds, &overlay, &self.pool, outputs, beneficiary)?;
-        check_conservation(&merged.change_set)?;
+        let outputs = BlockOutputs::of_block(executed.outputs, block);
+        let items = overlay.len() + block.transactions().len();
+        let crew = match mode {
+            Mode::Sequential => Crew::one(),
+            Mode::Parallel => Crew::for_items(&self.pool, items),
+        };
+        let merged = merge(kinds, &overlay, crew, outputs, beneficiary)?;
+        let (gas_fee, burned_supply) = (merged.gas_fee, merged.burned_supply);
         metrics.stages.merge = time.lap();
 
-        let header = HeaderParts {
-            context: block.context().clone(),
-            beneficiary: block.beneficiary(),
-            block_hash: block.hash(),
-        };
-        let record = seal(header, merged.change_set, &merged.results);
+        let (record, results) = seal_block(block, merged, crew)?;
         metrics.stages.digest = time.lap();
 
         describe(&mut metrics, &schedule, workers, executed.workers);
         Ok(BlockOutcome {
             record: Arc::new(record),
-            results: merged.results,
-            gas_fee: merged.gas_fee,
-            burned_supply: merged.burned_supply,
+            results,
+            gas_fee,
+            burned_supply,
             schedule,
             metrics,
         })

@@ -11,7 +11,7 @@ use crate::error::{EngineError, InvalidTransaction};
 use crate::execute::{
     BlockEnv, Executor, GuestMessage, Interrupt, Scope, TxOutput, TxRef, callable, engine_fault,
 };
-use crate::pipeline::{LoadedModules, load_accounts, load_modules, merge};
+use crate::pipeline::{BlockOutputs, Crew, LoadedModules, load_accounts, load_modules, merge};
 use crate::sandbox::prepare::limits::STACK_WORDS_MAX;
 use crate::sandbox::{self, CallEnd, CallRequest, Frame};
 use crate::schedule::{AccessTable, TableBuilder, TableTx};
@@ -98,7 +98,7 @@ impl ContractEngine {
     pub fn storage_value(&self, key: &SlotKey) -> Result<Option<Arc<[u8]>>, EngineError> {
         self.check_usable()?;
         let _tip = self.inner.tip.read();
-        self.inner.pipeline.chain.slot(key.clone())
+        self.inner.pipeline.chain.slot(key.by_ref())
     }
 
     /// A counter slot at the tip; zero where there is none.
@@ -108,7 +108,7 @@ impl ContractEngine {
     pub fn counter_value(&self, key: &SlotKey) -> Result<u128, EngineError> {
         self.check_usable()?;
         let _tip = self.inner.tip.read();
-        self.inner.pipeline.chain.counter(key.clone())
+        self.inner.pipeline.chain.counter(key.by_ref())
     }
 
     /// Executes a transaction on the tip and changes nothing. The access list it carries is
@@ -171,9 +171,10 @@ impl ContractEngine {
         }
         let messages = std::mem::take(&mut output.messages);
         let (result, code) = (output.result.clone(), output.code);
-        let merged = merge(once(&tx.data), &overlay, &pipeline.pool, once(output), None)?;
+        let merged =
+            merge(once(&tx.data), &overlay, Crew::one(), BlockOutputs::of_one(output), None)?;
         let output = TxOutput { result, burned: Vec::new(), code, messages };
-        Ok((output, merged.change_set))
+        Ok((output, merged.into_change_set()?))
     }
 
     /// What a block of one transaction on the tip would share.

@@ -98,6 +98,15 @@ impl Outputs {
         self.marks.len()
     }
 
+    /// The output of a transaction; `None` for a plain transfer, or when it was handed out.
+    pub(crate) fn get(&self, tx: usize) -> Option<&TxOutput> {
+        if self.marks[tx] == PLAIN {
+            return None;
+        }
+        let (worker, position) = self.places[tx];
+        self.lists[worker as usize][position as usize].as_ref()
+    }
+
     /// The outputs of these transactions of the block, in block order. Each is handed out once.
     ///
     /// # Panics

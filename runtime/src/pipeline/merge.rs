@@ -1,83 +1,163 @@
-//! After the last transaction: fees, burned units, deployed code, and the sorted change set.
+//! After the last transaction: results, fees, burned units, deployed code, and the changes of the
+//! block in the order of their keys, checked and encoded. Nothing is hashed here.
+//!
+//! Accounts are divided into ranges of addresses, so that each range can be sorted, turned into
+//! changes, checked and encoded on its own, by whichever worker is free, while it is in its cache.
+//! How many ranges and workers there are changes nothing: what they make is put together in order.
+
+mod outputs;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use tos_host_api::{Amount, AssetId, Hash};
 
+pub(crate) use self::outputs::BlockOutputs;
+use self::outputs::{Totals, add_burned};
+use super::Crew;
 use crate::error::EngineError;
-use crate::execute::{TxOutput, WorkerPool};
-use crate::outcome::{TxResult, total_fee};
+use crate::outcome::Results;
 use crate::schedule::AccountIdx;
-use crate::state::{AssetRecord, Change, ChangeSet, Overlay, StateKey, StateValue};
+use crate::state::{
+    AssetRecord, Change, ChangeSet, Changes, Overlay, Ranked, Section, SectionKey, StateKey,
+    StateValue, Sums,
+};
 use crate::types::{TransactionType, code_hash};
 
-/// Accounts one worker turns into changes at a time.
-const ACCOUNTS_PER_PART: usize = 4_096;
+/// Accounts one worker looks through at a time for those the block touched.
+const ACCOUNTS_PER_SCAN: usize = 8_192;
+
+/// Accounts one worker turns into changes at a time: about as many as its cache holds.
+const ACCOUNTS_PER_RANGE: usize = 2_048;
 
 /// What a block came to.
 pub(crate) struct Merged {
-    pub(crate) change_set: ChangeSet,
-    pub(crate) results: Vec<TxResult>,
+    /// All changes, in order.
+    pub(crate) sections: Vec<Section>,
+    pub(crate) results: Results,
     pub(crate) gas_fee: Amount,
     pub(crate) burned_supply: Amount,
 }
 
-/// Collects outputs, given in block order, and the overlay into one change set.
+impl Merged {
+    /// The change set, for those who need no digests.
+    ///
+    /// # Errors
+    /// See [`ChangeSet::joined`].
+    pub(crate) fn into_change_set(mut self) -> Result<ChangeSet, EngineError> {
+        let encoded = Arc::new(ChangeSet::encoding(&mut self.sections)?);
+        ChangeSet::joined(self.sections, encoded)
+    }
+}
+
+/// Collects outputs, given in block order, and the overlay into results and changes.
+///
+/// # Errors
+/// Money is not conserved, sums leave their types, or the storage failed.
 pub(crate) fn merge<'a>(
     transactions: impl Iterator<Item = &'a TransactionType>,
     overlay: &Arc<Overlay>,
-    pool: &WorkerPool,
-    outputs: impl Iterator<Item = TxOutput>,
+    crew: Crew<'_>,
+    outputs: BlockOutputs,
     beneficiary: Option<AccountIdx>,
 ) -> Result<Merged, EngineError> {
-    let mut results = Vec::with_capacity(outputs.size_hint().0);
-    let mut burned = BTreeMap::new();
-    let mut codes = BTreeSet::new();
-    for output in outputs {
-        for (asset, amount) in output.burned {
-            add_burned(&mut burned, asset, amount)?;
-        }
-        codes.extend(output.code);
-        results.push(output.result);
-    }
-    let gas_fee = total_fee(&results)?;
+    let outputs = Arc::new(outputs);
+    let Totals { gas_fee, mut burned, codes } = Totals::of(&outputs, crew)?;
     let burned_supply = burned.get(&AssetId::NATIVE).copied().unwrap_or(Amount::ZERO);
     match beneficiary {
         Some(account) => overlay.credit_fees(account, gas_fee.0)?,
         None => add_burned(&mut burned, AssetId::NATIVE, gas_fee)?,
     }
-    let mut changes = account_changes(overlay, pool)?;
-    asset_changes(overlay, burned, &mut changes)?;
-    code_changes(transactions, overlay, codes, &mut changes)?;
-    Ok(Merged { change_set: ChangeSet::new(changes)?, results, gas_fee, burned_supply })
+    let mut others = Changes::default();
+    asset_changes(overlay, burned, &mut others)?;
+    code_changes(transactions, overlay, codes, &mut others)?;
+    others.close()?;
+    let outputs = Arc::into_inner(outputs)
+        .ok_or_else(|| EngineError::Bug("a worker kept the outputs of a block".into()))?;
+    let (results, mut parts) = collect(overlay, crew, outputs)?;
+    parts.push(others);
+    Ok(Merged { sections: in_order(parts)?, results, gas_fee, burned_supply })
 }
 
-fn add_burned(
-    burned: &mut BTreeMap<AssetId, Amount>,
-    asset: AssetId,
-    amount: Amount,
-) -> Result<(), EngineError> {
-    let sum = burned.entry(asset).or_default();
-    *sum = sum
-        .checked_add(amount)
-        .ok_or_else(|| EngineError::Bug(format!("burned units of {asset} exceed the supply")))?;
-    Ok(())
-}
-
-fn account_changes(overlay: &Arc<Overlay>, pool: &WorkerPool) -> Result<Vec<Change>, EngineError> {
-    let len = overlay.len();
-    if len <= ACCOUNTS_PER_PART {
-        return overlay.changes(0..len);
-    }
-    let shared = Arc::clone(overlay);
-    let parts = pool.map(len.div_ceil(ACCOUNTS_PER_PART), move |part| {
-        let start = part * ACCOUNTS_PER_PART;
-        shared.changes(start..len.min(start + ACCOUNTS_PER_PART))
-    })?;
-    let mut changes = Vec::new();
+/// Puts parts together, which are in the order of accounts, and checks that money is conserved.
+fn in_order(parts: Vec<Changes>) -> Result<Vec<Section>, EngineError> {
+    let mut sections = BTreeMap::<SectionKey, Vec<Section>>::new();
+    let mut sums = Sums::default();
     for part in parts {
-        changes.append(&mut part?);
+        sums.absorb(part.sums);
+        for (key, section) in part.sections {
+            sections.entry(key).or_default().push(section);
+        }
+    }
+    sums.check()?;
+    Ok(sections.into_values().flatten().collect())
+}
+
+/// What one worker made.
+enum Part {
+    Results(Results),
+    Changes(Result<Changes, EngineError>),
+}
+
+/// Results, and the changes of all accounts and their partitions.
+fn collect(
+    overlay: &Arc<Overlay>,
+    crew: Crew<'_>,
+    outputs: BlockOutputs,
+) -> Result<(Results, Vec<Changes>), EngineError> {
+    let len = overlay.len();
+    let ranges = len.div_ceil(ACCOUNTS_PER_RANGE).max(1);
+    let borders = overlay.borders(ranges);
+    let shared = Arc::clone(overlay);
+    let touched = crew.map(len.div_ceil(ACCOUNTS_PER_SCAN), move |part| {
+        let start = part * ACCOUNTS_PER_SCAN;
+        shared.touched(start..len.min(start + ACCOUNTS_PER_SCAN), &borders)
+    })?;
+
+    // Someone who works alone makes one part, which then need not be put together.
+    let per_part = if crew.is_one() { ranges } else { 1 };
+    let shared = Arc::clone(overlay);
+    let outputs = Mutex::new(Some(outputs));
+    let made = crew.map(1 + ranges.div_ceil(per_part), move |part| match part.checked_sub(1) {
+        // The longest part comes first, so that it is not the one waited for.
+        None => {
+            let outputs = outputs.lock().take();
+            Part::Results(outputs.map(BlockOutputs::into_results).unwrap_or_default())
+        }
+        Some(part) => {
+            let start = part * per_part;
+            let of_part = start..ranges.min(start + per_part);
+            Part::Changes(range_changes(&shared, &touched, of_part))
+        }
+    })?;
+    let mut results = Results::default();
+    let mut parts = Vec::with_capacity(made.len());
+    for part in made {
+        match part {
+            Part::Results(made) => results = made,
+            Part::Changes(changes) => parts.push(changes?),
+        }
+    }
+    Ok((results, parts))
+}
+
+/// The changes of the accounts in these ranges; `touched` has them by scan and range.
+fn range_changes(
+    overlay: &Overlay,
+    touched: &[Vec<Vec<Ranked>>],
+    ranges: Range<usize>,
+) -> Result<Changes, EngineError> {
+    let of_ranges = touched.iter().flat_map(|scan| &scan[ranges.clone()]);
+    let mut changes = Changes::with_capacity(of_ranges.map(Vec::len).sum());
+    let mut ranked = Vec::new();
+    for range in ranges {
+        ranked.clear();
+        touched.iter().for_each(|scan| ranked.extend_from_slice(&scan[range]));
+        overlay.sort(&mut ranked);
+        overlay.changes(&ranked, &mut changes)?;
+        changes.close()?;
     }
     Ok(changes)
 }
@@ -85,7 +165,7 @@ fn account_changes(overlay: &Arc<Overlay>, pool: &WorkerPool) -> Result<Vec<Chan
 fn asset_changes(
     overlay: &Overlay,
     burned: BTreeMap<AssetId, Amount>,
-    changes: &mut Vec<Change>,
+    changes: &mut Changes,
 ) -> Result<(), EngineError> {
     for (asset, amount) in burned {
         if amount == Amount::ZERO {
@@ -97,7 +177,7 @@ fn asset_changes(
         let burned = burned
             .ok_or_else(|| EngineError::Bug(format!("more of {asset} burned than exists")))?;
         let new = AssetRecord { burned, ..old.clone() };
-        changes.push(Change {
+        changes.section(SectionKey::Assets).push(Change {
             key: StateKey::Asset(asset),
             old: Some(StateValue::Asset(old)),
             new: Some(StateValue::Asset(new)),
@@ -111,8 +191,9 @@ fn code_changes<'a>(
     transactions: impl Iterator<Item = &'a TransactionType>,
     overlay: &Overlay,
     mut codes: BTreeSet<Hash>,
-    changes: &mut Vec<Change>,
+    changes: &mut Changes,
 ) -> Result<(), EngineError> {
+    let mut deployed = BTreeMap::new();
     for data in transactions {
         if codes.is_empty() {
             break;
@@ -121,11 +202,16 @@ fn code_changes<'a>(
         | TransactionType::UpgradeContract { code, .. } = data
         {
             let hash = code_hash(code);
-            let key = StateKey::Code(hash);
-            if codes.remove(&hash) && overlay.chain().storage_value(&key)?.is_none() {
-                let new = Some(StateValue::Code(code.as_slice().into()));
-                changes.push(Change { key, old: None, new });
+            if codes.remove(&hash) {
+                deployed.insert(hash, code);
             }
+        }
+    }
+    for (hash, code) in deployed {
+        let key = StateKey::Code(hash);
+        if overlay.chain().storage_value(&key)?.is_none() {
+            let new = Some(StateValue::Code(code.as_slice().into()));
+            changes.section(SectionKey::Codes).push(Change { key, old: None, new });
         }
     }
     Ok(())

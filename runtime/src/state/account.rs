@@ -28,7 +28,8 @@ pub struct Account {
 /// far more often than their rarer assets change.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct AssetBalances {
-    entries: Option<Arc<[(AssetId, Amount)]>>,
+    /// A thin pointer: accounts are many and their other assets few.
+    entries: Option<Arc<Vec<(AssetId, Amount)>>>,
 }
 
 impl AssetBalances {
@@ -44,7 +45,7 @@ impl AssetBalances {
     }
 
     fn entries(&self) -> &[(AssetId, Amount)] {
-        self.entries.as_deref().unwrap_or_default()
+        self.entries.as_deref().map_or(&[], Vec::as_slice)
     }
 
     fn get(&self, asset: &AssetId) -> Option<Amount> {
@@ -60,7 +61,7 @@ impl AssetBalances {
             Err(_) if amount == Amount::ZERO => {}
             Err(idx) => entries.insert(idx, (asset, amount)),
         }
-        self.entries = if entries.is_empty() { None } else { Some(entries.into()) };
+        self.entries = (!entries.is_empty()).then(|| Arc::new(entries));
     }
 
     /// Balances from stored entries, if they keep the invariant.
@@ -68,8 +69,8 @@ impl AssetBalances {
         let ascending = entries.windows(2).all(|pair| pair[0].0 < pair[1].0);
         let proper =
             |(asset, amount): &(AssetId, Amount)| !asset.is_native() && *amount != Amount::ZERO;
-        (ascending && entries.iter().all(proper))
-            .then(|| Self { entries: if entries.is_empty() { None } else { Some(entries.into()) } })
+        let entries = (ascending && entries.iter().all(proper)).then_some(entries)?;
+        Some(Self { entries: (!entries.is_empty()).then(|| Arc::new(entries)) })
     }
 }
 

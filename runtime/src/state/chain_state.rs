@@ -7,6 +7,7 @@
 //! shared and [`ChainState::apply`] runs under the exclusive one.
 
 mod accounts;
+mod slot_map;
 mod values;
 
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use self::accounts::HotAccounts;
 pub(crate) use self::accounts::Numbering;
+use self::values::HotValues;
 use super::{Account, ChangeSet, StateKey, StateValue};
 use crate::error::EngineError;
 use crate::storage::Storage;
@@ -25,7 +27,7 @@ use dashmap::DashMap;
 pub(crate) struct ChainState {
     storage: Arc<dyn Storage>,
     accounts: HotAccounts,
-    values: HotMap<StateKey, Option<StateValue>>,
+    values: HotValues,
     /// Counts applied blocks; tells how long ago an entry was used. Wraps after four billion
     /// blocks, which at worst evicts the wrong entries once.
     generation: AtomicU32,
@@ -36,7 +38,7 @@ impl ChainState {
         Self {
             storage,
             accounts: HotAccounts::default(),
-            values: HotMap::default(),
+            values: HotValues::default(),
             generation: AtomicU32::new(0),
         }
     }
@@ -58,7 +60,7 @@ impl ChainState {
                 (StateKey::Account(address), _) => {
                     self.accounts.insert(*address, Account::default(), generation);
                 }
-                (key, new) => self.values.insert(key.clone(), new.clone(), generation),
+                (key, new) => self.values.set(key, new.as_ref(), generation),
             }
         }
     }
@@ -127,9 +129,13 @@ impl<K: Eq + Hash, V: Clone> HotMap<K, V> {
         self.entries.len()
     }
 
-    /// Keeps the most recently used entries: at most `keep`, or those used in this generation.
-    fn trim(&self, keep: usize, generation: u32) {
-        let age_max = age_limit(self.entries.iter().map(|hot| age(generation, &hot.used)), keep);
+    /// How long ago each entry was used.
+    fn ages(&self, generation: u32) -> impl Iterator<Item = u32> {
+        self.entries.iter().map(move |hot| age(generation, &hot.used))
+    }
+
+    /// Forgets the entries that were not used in the last `age_max` blocks.
+    fn forget_older(&self, age_max: u32, generation: u32) {
         self.entries.retain(|_, hot| age(generation, &hot.used) <= age_max);
     }
 }

@@ -1,9 +1,15 @@
 //! The effect of a block on the state: every key that changed, with its value before and after.
 
+use std::fmt;
+use std::io::{Error, Read, Result as IoResult, Write};
+use std::sync::Arc;
+
 use borsh::{BorshDeserialize, BorshSerialize};
 use tos_host_api::Hash;
 
+use super::encoding::{PLAIN_CHANGE_LEN, encode};
 use super::{StateKey, StateValue};
+use crate::digest::Rope;
 use crate::error::EngineError;
 
 /// One key and what became of it. `None` means that the key does not exist.
@@ -21,9 +27,58 @@ pub struct Change {
 ///
 /// Invariants: keys ascend strictly, and `old` differs from `new`. A key that a block writes and
 /// that ends where it began is not listed, so the same state change always has the same bytes.
-#[derive(Debug, Clone, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize)]
+#[derive(Default)]
 pub struct ChangeSet {
     changes: Vec<Change>,
+    /// The encoding, where it was made for the digest: whoever writes the change set down next
+    /// need not encode it again. A copy goes without it, since most copies are kept, not written.
+    encoded: Option<Arc<Rope>>,
+}
+
+/// Changes encoded before they are handed to a writer.
+const ENCODED_AT_ONCE: usize = 256;
+
+/// Changes next to each other in a change set, and their encoding.
+#[derive(Default)]
+pub(crate) struct Section {
+    changes: Vec<Change>,
+    encoded: Vec<u8>,
+    /// How many of the changes have been encoded.
+    closed: usize,
+}
+
+impl Section {
+    /// A section with room for changes of plain accounts.
+    pub(crate) fn with_capacity(changes: usize) -> Self {
+        Self {
+            // A little more, so that what a block changes besides accounts does not move them.
+            changes: Vec::with_capacity(changes + changes / 64 + 8),
+            encoded: Vec::with_capacity(changes * PLAIN_CHANGE_LEN),
+            closed: 0,
+        }
+    }
+
+    /// Appends a change if it is one.
+    pub(crate) fn push(&mut self, change: Change) {
+        if change.old != change.new {
+            self.changes.push(change);
+        }
+    }
+
+    /// Checks and encodes the changes pushed since the last time, and hands them out.
+    ///
+    /// # Errors
+    /// [`EngineError::ChangeSetOrder`] when a key does not come after the one before it.
+    pub(crate) fn close(&mut self) -> Result<&[Change], EngineError> {
+        // The last of the changes before is where the order goes on.
+        check_ascending(&self.changes[self.closed.saturating_sub(1)..])?;
+        let changes = &self.changes[self.closed..];
+        for change in changes {
+            encode(change, &mut self.encoded);
+        }
+        self.closed = self.changes.len();
+        Ok(changes)
+    }
 }
 
 /// Sorts by key. A change is large, so positions are sorted by the first bytes of the keys, keys
@@ -38,6 +93,18 @@ fn sorted(changes: Vec<Change>) -> Vec<Change> {
     order.into_iter().filter_map(|(_, idx)| changes[idx].take()).collect()
 }
 
+/// How a number of changes is encoded.
+fn count(changes: usize) -> IoResult<u32> {
+    u32::try_from(changes).map_err(|_| Error::other(format!("{changes} keys changed at once")))
+}
+
+fn check_ascending(changes: &[Change]) -> Result<(), EngineError> {
+    match changes.windows(2).find(|pair| pair[0].key >= pair[1].key) {
+        Some(pair) => Err(EngineError::ChangeSetOrder(pair[1].key.clone())),
+        None => Ok(()),
+    }
+}
+
 impl ChangeSet {
     /// A change set of these changes, in any order. Entries equal to the state before are dropped.
     ///
@@ -45,18 +112,44 @@ impl ChangeSet {
     /// [`EngineError::ChangeSetOrder`] when a key occurs twice.
     pub fn new(mut changes: Vec<Change>) -> Result<Self, EngineError> {
         changes.retain(|change| change.old != change.new);
-        let set = Self { changes: sorted(changes) };
-        set.check_order()?;
+        let set = Self { changes: sorted(changes), encoded: None };
+        check_ascending(&set.changes)?;
         Ok(set)
+    }
+
+    /// The encoding of the change set that [`ChangeSet::joined`] will make of these sections.
+    pub(crate) fn encoding(sections: &mut [Section]) -> Result<Rope, EngineError> {
+        let mut pieces = Vec::with_capacity(1 + sections.len());
+        let changes = sections.iter().map(|section| section.changes.len()).sum();
+        let count = count(changes).map_err(|error| EngineError::Bug(error.to_string()))?;
+        pieces.push(count.to_le_bytes().to_vec());
+        pieces.extend(sections.iter_mut().map(|section| std::mem::take(&mut section.encoded)));
+        Ok(Rope::new(pieces))
+    }
+
+    /// The change set of closed sections in order, with its encoding.
+    ///
+    /// # Errors
+    /// [`EngineError::ChangeSetOrder`] when the sections do not follow each other.
+    pub(crate) fn joined(sections: Vec<Section>, encoded: Arc<Rope>) -> Result<Self, EngineError> {
+        let len: usize = sections.iter().map(|section| section.changes.len()).sum();
+        let mut sections = sections.into_iter().map(|section| section.changes);
+        let mut changes = sections.next().unwrap_or_default();
+        changes.reserve_exact(len - changes.len());
+        for mut section in sections {
+            if let (Some(last), Some(next)) = (changes.last(), section.first())
+                && last.key >= next.key
+            {
+                return Err(EngineError::ChangeSetOrder(next.key.clone()));
+            }
+            changes.append(&mut section);
+        }
+        Ok(Self { changes, encoded: Some(encoded) })
     }
 
     /// Checks the invariants; used where a change set crosses a layer.
     pub(crate) fn check_order(&self) -> Result<(), EngineError> {
-        for pair in self.changes.windows(2) {
-            if pair[0].key >= pair[1].key {
-                return Err(EngineError::ChangeSetOrder(pair[1].key.clone()));
-            }
-        }
+        check_ascending(&self.changes)?;
         match self.changes.iter().find(|change| change.old == change.new) {
             Some(change) => Err(EngineError::ChangeSetOrder(change.key.clone())),
             None => Ok(()),
@@ -96,7 +189,7 @@ impl ChangeSet {
             old: change.new.clone(),
             new: change.old.clone(),
         };
-        Self { changes: self.changes.iter().map(undo).collect() }
+        Self { changes: self.changes.iter().map(undo).collect(), encoded: None }
     }
 
     /// The canonical encoding.
@@ -112,5 +205,48 @@ impl ChangeSet {
     #[must_use]
     pub fn hash(&self) -> Hash {
         Hash(*blake3::hash(&self.encode()).as_bytes())
+    }
+}
+
+impl Clone for ChangeSet {
+    fn clone(&self) -> Self {
+        Self { changes: self.changes.clone(), encoded: None }
+    }
+}
+
+impl PartialEq for ChangeSet {
+    fn eq(&self, other: &Self) -> bool {
+        self.changes == other.changes
+    }
+}
+
+impl Eq for ChangeSet {}
+
+impl fmt::Debug for ChangeSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ChangeSet").field("changes", &self.changes).finish()
+    }
+}
+
+/// Encoded as the list of changes.
+impl BorshSerialize for ChangeSet {
+    fn serialize<W: Write>(&self, writer: &mut W) -> IoResult<()> {
+        if let Some(encoded) = &self.encoded {
+            return encoded.pieces().iter().try_for_each(|piece| writer.write_all(piece));
+        }
+        count(self.changes.len())?.serialize(writer)?;
+        let mut bytes = Vec::new();
+        for changes in self.changes.chunks(ENCODED_AT_ONCE) {
+            bytes.clear();
+            changes.iter().for_each(|change| encode(change, &mut bytes));
+            writer.write_all(&bytes)?;
+        }
+        Ok(())
+    }
+}
+
+impl BorshDeserialize for ChangeSet {
+    fn deserialize_reader<R: Read>(reader: &mut R) -> IoResult<Self> {
+        Ok(Self { changes: BorshDeserialize::deserialize_reader(reader)?, encoded: None })
     }
 }

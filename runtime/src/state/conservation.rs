@@ -4,57 +4,83 @@ use std::collections::BTreeMap;
 
 use tos_host_api::{Amount, AssetId};
 
-use super::{ChangeSet, StateValue};
+use super::{Change, StateKey, StateValue};
 use crate::error::EngineError;
 
-/// Checks that a change set moves and burns, but neither creates nor loses.
+/// What changed balances and burned units come to, before and after.
 ///
-/// Fees need no term of their own: they are credited to the beneficiary or burned before the change
-/// set is made.
-///
-/// # Errors
-/// [`EngineError::NotConserved`] with the first asset whose changed balances and burned units do
-/// not add up to what they were.
-pub(crate) fn check_conservation(change_set: &ChangeSet) -> Result<(), EngineError> {
-    // Sums of at most 2^32 amounts of 64 bits fit 128 bits.
-    let mut native = (0_u128, 0_u128);
-    let mut others = BTreeMap::<AssetId, (u128, u128)>::new();
-    for change in change_set.changes() {
-        let mut add = |asset: AssetId, amount: Amount, after: bool| {
-            let sums =
-                if asset.is_native() { &mut native } else { others.entry(asset).or_default() };
-            let sum = if after { &mut sums.1 } else { &mut sums.0 };
-            *sum += u128::from(amount.0);
-        };
-        for (value, after) in [(&change.old, false), (&change.new, true)] {
-            match value {
-                Some(StateValue::Account(account)) => {
-                    add(AssetId::NATIVE, account.native, after);
-                    for (asset, amount) in account.assets.iter() {
-                        add(asset, amount, after);
+/// Fees need no term of their own: they are credited to the beneficiary or burned before the
+/// changes are made. Sums of at most 2^32 amounts of 64 bits fit 128 bits.
+#[derive(Debug, Default)]
+pub(crate) struct Sums {
+    native: (u128, u128),
+    others: BTreeMap<AssetId, (u128, u128)>,
+}
+
+impl Sums {
+    /// Adds what these changes change.
+    pub(crate) fn add(&mut self, changes: &[Change]) {
+        for change in changes {
+            for (value, after) in [(&change.old, false), (&change.new, true)] {
+                match value {
+                    Some(StateValue::Account(account)) => {
+                        add(&mut self.native, account.native, after);
+                        for (asset, amount) in account.assets.iter() {
+                            add(self.of(asset), amount, after);
+                        }
                     }
+                    Some(StateValue::Asset(record)) => {
+                        let StateKey::Asset(asset) = change.key else { continue };
+                        add(self.of(asset), record.burned, after);
+                    }
+                    Some(
+                        StateValue::Contract(_)
+                        | StateValue::Code(_)
+                        | StateValue::Slot(_)
+                        | StateValue::Counter(_),
+                    )
+                    | None => {}
                 }
-                Some(StateValue::Asset(record)) => {
-                    let crate::state::StateKey::Asset(asset) = change.key else { continue };
-                    add(asset, record.burned, after);
-                }
-                Some(
-                    StateValue::Contract(_)
-                    | StateValue::Code(_)
-                    | StateValue::Slot(_)
-                    | StateValue::Counter(_),
-                )
-                | None => {}
             }
         }
     }
-    let all = others.into_iter().chain([(AssetId::NATIVE, native)]);
-    for (asset, (before, after)) in all {
-        if before != after {
-            return Err(EngineError::NotConserved { asset, before, after });
+
+    /// Adds what others came to.
+    pub(crate) fn absorb(&mut self, sums: Self) {
+        for (asset, (before, after)) in sums.all() {
+            let own = self.of(asset);
+            own.0 += before;
+            own.1 += after;
         }
     }
-    Ok(())
+
+    /// Checks that the changes, which are all of a block's, move and burn, but neither create nor
+    /// lose.
+    ///
+    /// # Errors
+    /// [`EngineError::NotConserved`] with the first asset whose changed balances and burned units
+    /// do not add up to what they were.
+    pub(crate) fn check(self) -> Result<(), EngineError> {
+        match self.all().find(|(_, (before, after))| before != after) {
+            Some((asset, (before, after))) => {
+                Err(EngineError::NotConserved { asset, before, after })
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn of(&mut self, asset: AssetId) -> &mut (u128, u128) {
+        if asset.is_native() { &mut self.native } else { self.others.entry(asset).or_default() }
+    }
+
+    fn all(self) -> impl Iterator<Item = (AssetId, (u128, u128))> {
+        self.others.into_iter().chain([(AssetId::NATIVE, self.native)])
+    }
+}
+
+fn add(sums: &mut (u128, u128), amount: Amount, after: bool) {
+    let sum = if after { &mut sums.1 } else { &mut sums.0 };
+    *sum += u128::from(amount.0);
 }
 
 #[cfg(test)]
@@ -62,7 +88,7 @@ mod tests {
     use tos_host_api::{Address, Nonce, PublicKey};
 
     use super::*;
-    use crate::state::{Account, AssetRecord, Change, StateKey};
+    use crate::state::{Account, AssetRecord};
 
     const GOLD: AssetId = AssetId([2; 32]);
 
@@ -86,8 +112,14 @@ mod tests {
             old: Some(old.clone()),
             new: Some(new.clone()),
         };
-        let changes = ChangeSet::new(changes.iter().map(change).collect());
-        check_conservation(&changes.expect("no key twice"))
+        let changes: Vec<Change> = changes.iter().map(change).collect();
+        // In two parts, as two workers would have them.
+        let (mut sums, mut others) = (Sums::default(), Sums::default());
+        let (some, rest) = changes.split_at(changes.len() / 2);
+        sums.add(some);
+        others.add(rest);
+        sums.absorb(others);
+        sums.check()
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use borsh::{BorshDeserialize, BorshSerialize};
 use tos_host_api::{Address, AssetId, ContractId, Hash, PublicKey};
 
-use super::{Account, AssetRecord, ContractRecord};
+use super::{Account, AssetRecord, ContractRecord, KeyBytes};
 
 /// One key of one contract, in the partition of one account.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
@@ -15,10 +15,33 @@ pub struct SlotKey {
     /// Whose account the slot belongs to: the contract itself for shared slots.
     pub partition: Address,
     /// 1 to 256 bytes chosen by the contract.
-    pub key: Box<[u8]>,
+    pub key: KeyBytes,
+}
+
+/// Names a slot without owning the name. Equal names have the hash that [`SlotKey`] has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct SlotRef<'a> {
+    pub(crate) contract: ContractId,
+    pub(crate) partition: &'a Address,
+    pub(crate) key: &'a [u8],
+}
+
+impl SlotKey {
+    pub(crate) fn by_ref(&self) -> SlotRef<'_> {
+        SlotRef { contract: self.contract, partition: &self.partition, key: &self.key }
+    }
+}
+
+impl SlotRef<'_> {
+    pub(crate) fn to_key(self) -> SlotKey {
+        let Self { contract, partition, key } = self;
+        SlotKey { contract, partition: *partition, key: key.into() }
+    }
 }
 
 /// A key of the state. The order of keys is the order of their [`StateKey::to_bytes`].
+///
+/// Slots are shared, not copied; the commonest keys, accounts, stay small that way.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
 #[borsh(use_discriminant = true)]
 #[repr(u8)]
@@ -32,9 +55,9 @@ pub enum StateKey {
     /// A module as deployed.
     Code(Hash) = 3,
     /// A byte slot.
-    Slot(SlotKey) = 4,
+    Slot(Arc<SlotKey>) = 4,
     /// A counter slot. Byte slots and counters do not share keys.
-    Counter(SlotKey) = 5,
+    Counter(Arc<SlotKey>) = 5,
 }
 
 impl StateKey {
@@ -92,8 +115,8 @@ impl StateKey {
             1 => Self::Asset(AssetId(identity()?)),
             2 => Self::Contract(ContractId(identity()?)),
             3 => Self::Code(Hash(identity()?)),
-            4 => Self::Slot(read_slot(rest)?),
-            5 => Self::Counter(read_slot(rest)?),
+            4 => Self::Slot(read_slot(rest)?.into()),
+            5 => Self::Counter(read_slot(rest)?.into()),
             _ => return None,
         })
     }
@@ -144,7 +167,7 @@ pub enum StateValue {
     /// Of [`StateKey::Asset`].
     Asset(AssetRecord) = 1,
     /// Of [`StateKey::Contract`].
-    Contract(ContractRecord) = 2,
+    Contract(Box<ContractRecord>) = 2,
     /// Of [`StateKey::Code`].
     Code(Arc<[u8]>) = 3,
     /// Of [`StateKey::Slot`].
@@ -196,8 +219,8 @@ impl From<PublicKey> for StateKey {
 mod tests {
     use super::*;
 
-    fn slot(contract: u8, partition: Address, key: &[u8]) -> SlotKey {
-        SlotKey { contract: ContractId([contract; 32]), partition, key: key.into() }
+    fn slot(contract: u8, partition: Address, key: &[u8]) -> Arc<SlotKey> {
+        SlotKey { contract: ContractId([contract; 32]), partition, key: key.into() }.into()
     }
 
     #[test]
@@ -226,6 +249,19 @@ mod tests {
         keys.sort();
         by_bytes.sort_by_key(StateKey::to_bytes);
         assert_eq!(keys, by_bytes);
+    }
+
+    #[test]
+    fn a_slot_and_its_reference_have_one_hash() {
+        use std::hash::BuildHasher;
+
+        let hasher = foldhash::fast::RandomState::default();
+        let user = Address::Key(PublicKey([1; 32]));
+        let contract = Address::Contract(ContractId([1; 32]));
+        for key in [slot(1, user, b"a"), slot(1, contract, b"a"), slot(2, user, &[3; 256])] {
+            assert_eq!(hasher.hash_one(&key), hasher.hash_one(key.by_ref()));
+            assert_eq!(key.by_ref().to_key(), *key);
+        }
     }
 
     #[test]

@@ -201,14 +201,14 @@ fn seeded_write(idx: u16, random: u64) -> (StateKey, StateValue) {
         ),
         2 => (
             StateKey::Contract(ContractId(identity)),
-            StateValue::Contract(ContractRecord {
+            StateValue::Contract(Box::new(ContractRecord {
                 code_hash: Hash([random as u8; 32]),
                 authority: user(idx),
                 version: 1,
-            }),
+            })),
         ),
         3 => (StateKey::Code(Hash(identity)), StateValue::Code(bytes.into())),
-        4 => (StateKey::Slot(slot), StateValue::Slot(bytes.into())),
-        _ => (StateKey::Counter(slot), StateValue::Counter(u128::from(random) + 1)),
+        4 => (StateKey::Slot(slot.into()), StateValue::Slot(bytes.into())),
+        _ => (StateKey::Counter(slot.into()), StateValue::Counter(u128::from(random) + 1)),
     }
 }

@@ -1,6 +1,8 @@
 //! Law 1: parallel execution is sequential execution, to the last byte.
 
-use crate::support::{Ends, Fleet, Generator, genesis};
+use tos_runtime::{Address, AssetId, BlockOutcome, ContractId, Hash, PublicKey};
+
+use crate::support::{Ends, Fleet, Generator, Order, genesis};
 
 /// People in the random chains: few, so that they meet often.
 const PEOPLE: u64 = 12;
@@ -44,4 +46,41 @@ fn random_blocks_come_out_the_same_at_every_thread_count() {
         assert!(by_code.contains_key(&code), "no transaction ended with {code}: {by_code:?}");
     }
     assert!(purchases > 0, "no contract called another with success");
+}
+
+/// The digests of an outcome, computed again from what it says.
+#[track_caller]
+fn assert_digests(outcome: &BlockOutcome) {
+    let hash = |bytes: &[u8]| Hash(*blake3::hash(bytes).as_bytes());
+    let changes = borsh::to_vec(outcome.change_set().changes()).expect("it encodes");
+    assert_eq!(outcome.change_set().encode(), changes, "the encoding that was kept");
+    assert_eq!(outcome.delta_hash(), hash(&changes));
+    let results = borsh::to_vec(outcome.results()).expect("it encodes");
+    assert_eq!(outcome.receipts_hash(), hash(&results));
+    assert!(outcome.change_set().changes().is_sorted_by(|a, b| a.key < b.key));
+}
+
+#[test]
+fn a_block_that_many_share_to_merge_comes_out_the_same() {
+    // Thousands of accounts are merged in ranges and hashed in sub-trees; blocks elsewhere are too
+    // small for more than one of either. Half of the addresses lie anywhere and half differ in
+    // their last bytes only, so ranges are uneven and what ties has to be told apart.
+    let fleet = Fleet::new(&genesis(PEOPLE), 3);
+    let destination = |number: u64| {
+        let mut id = [7; 32];
+        id[24..].copy_from_slice(&number.to_be_bytes());
+        if number.is_multiple_of(2) {
+            id = *blake3::hash(&id).as_bytes();
+        }
+        if number.is_multiple_of(3) { ContractId(id).into() } else { Address::Key(PublicKey(id)) }
+    };
+    let transfers = |first: u64| {
+        let to = (first..first + 250).map(|number| (destination(number), AssetId::NATIVE, 1));
+        Order::transfers(to.collect())
+    };
+    let txs = (0..20).map(|tx| transfers(tx * 250).signed(tx % PEOPLE, tx / PEOPLE));
+    let outcome = fleet.run(txs.collect(), "a wide block");
+    assert!(outcome.change_set().len() > 5_000, "only {} keys changed", outcome.change_set().len());
+    assert!(outcome.change_set().encode().len() > 1 << 18, "one sub-tree has it all");
+    assert_digests(&outcome);
 }

@@ -8,7 +8,7 @@ use tos_host_api::{
 
 use super::*;
 use crate::error::InvalidBlock;
-use crate::outcome::{HeaderParts, seal};
+use crate::outcome::{Digests, HeaderParts, seal};
 use crate::state::{Account, Change, ChangeSet, StateKey, StateValue};
 use crate::storage::{ChainMeta, CommitBatch, MemoryStorage, Storage};
 use crate::types::{BlockContext, Transfer, UnsignedTransaction};
@@ -52,7 +52,8 @@ fn chain() -> Arc<ChainState> {
     };
     let changes = ChangeSet::new((0..SENDERS / 2).map(account).collect()).unwrap();
     let parts = HeaderParts { context: context(0), beneficiary: None, block_hash: Hash::default() };
-    let record = seal(parts, changes, &[]);
+    let digests = Digests { delta: changes.hash(), receipts: Hash::default() };
+    let record = seal(parts, digests, changes, Vec::new());
     let meta = ChainMeta {
         format: 1,
         genesis: record.header.state_digest,

@@ -4,67 +4,126 @@ use std::sync::Arc;
 
 use tos_host_api::{AssetId, ContractId};
 
-use super::{ChainState, wrong_kind};
+use super::slot_map::SlotMap;
+use super::{ChainState, HotMap, age_limit, wrong_kind};
 use crate::error::EngineError;
-use crate::state::{AssetRecord, ContractRecord, SlotKey, StateKey, StateValue};
+use crate::state::{AssetRecord, ContractRecord, SlotRef, StateKey, StateValue};
+
+/// Values kept in memory. Slots are many and small, so each kind has a map of its own.
+#[derive(Default)]
+pub(super) struct HotValues {
+    slots: SlotMap<Option<Arc<[u8]>>>,
+    /// Zero where there is none.
+    counters: SlotMap<u128>,
+    /// Everything else.
+    records: HotMap<StateKey, Option<StateValue>>,
+}
+
+impl HotValues {
+    /// Sets a value; `None` removes it. A value fits its key, see [`StateValue::fits`].
+    pub(super) fn set(&self, key: &StateKey, new: Option<&StateValue>, generation: u32) {
+        match (key, new) {
+            (StateKey::Slot(slot), Some(StateValue::Slot(value))) => {
+                self.slots.insert(slot.by_ref(), Some(Arc::clone(value)), generation);
+            }
+            (StateKey::Slot(slot), _) => self.slots.insert(slot.by_ref(), None, generation),
+            (StateKey::Counter(slot), Some(StateValue::Counter(value))) => {
+                self.counters.insert(slot.by_ref(), *value, generation);
+            }
+            (StateKey::Counter(slot), _) => self.counters.insert(slot.by_ref(), 0, generation),
+            (key, new) => self.records.insert(key.clone(), new.cloned(), generation),
+        }
+    }
+
+    /// How many values are kept.
+    pub(super) fn len(&self) -> usize {
+        self.slots.len() + self.counters.len() + self.records.len()
+    }
+
+    /// Keeps the most recently used values: at most `keep`, or those used in this generation.
+    pub(super) fn trim(&self, keep: usize, generation: u32) {
+        let ages = self.slots.ages(generation);
+        let ages = ages.chain(self.counters.ages(generation)).chain(self.records.ages(generation));
+        let age_max = age_limit(ages, keep);
+        self.slots.forget_older(age_max, generation);
+        self.counters.forget_older(age_max, generation);
+        self.records.forget_older(age_max, generation);
+    }
+}
 
 impl ChainState {
-    /// Any value but an account's.
-    pub(crate) fn value(&self, key: &StateKey) -> Result<Option<StateValue>, EngineError> {
+    /// A byte slot.
+    pub(crate) fn slot(&self, slot: SlotRef<'_>) -> Result<Option<Arc<[u8]>>, EngineError> {
         let generation = self.generation();
-        if let Some(value) = self.values.copy(key, generation) {
+        if let Some(value) = self.values.slots.copy(slot, generation) {
             return Ok(value);
         }
-        let value = self.storage.read(key)?;
-        if value.as_ref().is_some_and(|value| !value.fits(key)) {
-            return Err(wrong_kind(key));
-        }
-        self.values.insert(key.clone(), value.clone(), generation);
+        let key = StateKey::Slot(slot.to_key().into());
+        let value = match self.storage.read(&key)? {
+            None => None,
+            Some(StateValue::Slot(bytes)) => Some(bytes),
+            Some(_) => return Err(wrong_kind(&key)),
+        };
+        self.values.slots.insert(slot, value.clone(), generation);
         Ok(value)
     }
 
-    /// A value that is not worth keeping in memory: code, which the module cache keeps compiled.
-    /// Codes of applied blocks that are not durable yet are kept, see [`ChainState::apply`].
-    pub(crate) fn storage_value(&self, key: &StateKey) -> Result<Option<StateValue>, EngineError> {
-        if let Some(value) = self.values.copy(key, self.generation()) {
+    /// A counter slot; zero where there is none.
+    pub(crate) fn counter(&self, slot: SlotRef<'_>) -> Result<u128, EngineError> {
+        let generation = self.generation();
+        if let Some(value) = self.values.counters.copy(slot, generation) {
             return Ok(value);
         }
-        let value = self.storage.read(key)?;
-        match &value {
-            Some(value) if !value.fits(key) => Err(wrong_kind(key)),
-            _ => Ok(value),
-        }
-    }
-
-    /// A byte slot.
-    pub(crate) fn slot(&self, slot: SlotKey) -> Result<Option<Arc<[u8]>>, EngineError> {
-        match self.value(&StateKey::Slot(slot))? {
-            Some(StateValue::Slot(bytes)) => Ok(Some(bytes)),
-            _ => Ok(None),
-        }
-    }
-
-    /// A counter slot; zero where there is none.
-    pub(crate) fn counter(&self, slot: SlotKey) -> Result<u128, EngineError> {
-        match self.value(&StateKey::Counter(slot))? {
-            Some(StateValue::Counter(value)) => Ok(value),
-            _ => Ok(0),
-        }
+        let key = StateKey::Counter(slot.to_key().into());
+        let value = match self.storage.read(&key)? {
+            None => 0,
+            Some(StateValue::Counter(value)) => value,
+            Some(_) => return Err(wrong_kind(&key)),
+        };
+        self.values.counters.insert(slot, value, generation);
+        Ok(value)
     }
 
     /// A contract's record.
     pub(crate) fn contract(&self, id: &ContractId) -> Result<Option<ContractRecord>, EngineError> {
-        match self.value(&StateKey::Contract(*id))? {
-            Some(StateValue::Contract(record)) => Ok(Some(record)),
+        match self.record(&StateKey::Contract(*id))? {
+            Some(StateValue::Contract(record)) => Ok(Some(*record)),
             _ => Ok(None),
         }
     }
 
     /// An asset's record.
     pub(crate) fn asset(&self, id: &AssetId) -> Result<Option<AssetRecord>, EngineError> {
-        match self.value(&StateKey::Asset(*id))? {
+        match self.record(&StateKey::Asset(*id))? {
             Some(StateValue::Asset(record)) => Ok(Some(record)),
             _ => Ok(None),
+        }
+    }
+
+    /// A contract's or an asset's record.
+    fn record(&self, key: &StateKey) -> Result<Option<StateValue>, EngineError> {
+        let generation = self.generation();
+        if let Some(value) = self.values.records.copy(key, generation) {
+            return Ok(value);
+        }
+        let value = self.storage.read(key)?;
+        if value.as_ref().is_some_and(|value| !value.fits(key)) {
+            return Err(wrong_kind(key));
+        }
+        self.values.records.insert(key.clone(), value.clone(), generation);
+        Ok(value)
+    }
+
+    /// A value that is not worth keeping in memory: code, which the module cache keeps compiled.
+    /// Codes of applied blocks that are not durable yet are kept, see [`ChainState::apply`].
+    pub(crate) fn storage_value(&self, key: &StateKey) -> Result<Option<StateValue>, EngineError> {
+        if let Some(value) = self.values.records.copy(key, self.generation()) {
+            return Ok(value);
+        }
+        let value = self.storage.read(key)?;
+        match &value {
+            Some(value) if !value.fits(key) => Err(wrong_kind(key)),
+            _ => Ok(value),
         }
     }
 }

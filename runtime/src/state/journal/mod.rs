@@ -10,11 +10,13 @@ mod slots;
 
 use std::sync::Arc;
 
-use hashbrown::HashTable;
-use tos_host_api::{AccessMode, Address, Amount, AssetId, ContractId, HostFunction};
+use tos_host_api::{AccessMode, Address, Amount, AssetId, HostFunction};
 
+pub(super) use self::slots::{CounterDraft, Drafted, SlotDraft};
+use self::slots::{CounterNow, SlotNow};
 use super::ContractRecord;
 use super::overlay::Overlay;
+use super::slot_table::SlotTable;
 use crate::error::EngineError;
 use crate::execute::Interrupt;
 use crate::schedule::{AccountIdx, TableEntry};
@@ -27,10 +29,8 @@ const SCAN_MAX: usize = 8;
 pub(crate) struct Journal {
     overlay: Arc<Overlay>,
     drafts: Vec<AccountDraft>,
-    slots: Vec<SlotDraft>,
-    /// Finds a slot draft by hash of its name.
-    slot_index: HashTable<u32>,
-    hasher: foldhash::fast::RandomState,
+    slots: SlotTable<Drafted<SlotDraft>>,
+    counters: SlotTable<Drafted<CounterDraft>>,
     undo: Vec<Undo>,
     burned: Vec<(AssetId, Amount)>,
     events: Vec<Event>,
@@ -64,52 +64,12 @@ pub(crate) struct AssetDraft {
     pub(crate) added: u64,
 }
 
-/// A slot as the transaction sees it.
-#[derive(Debug)]
-pub(crate) struct SlotDraft {
-    /// Position of the partition's account in the access set.
-    pub(crate) position: usize,
-    pub(crate) contract: ContractId,
-    pub(crate) key: Box<[u8]>,
-    pub(crate) value: DraftValue,
-}
-
-/// The value of a slot draft.
-#[derive(Debug, Clone)]
-pub(crate) enum DraftValue {
-    /// A byte slot.
-    Slot {
-        /// Its value.
-        value: Option<Arc<[u8]>>,
-        /// Whether the transaction set or removed it.
-        changed: bool,
-    },
-    /// A counter slot.
-    Counter {
-        /// Its value, if it was read; then additions go here.
-        known: Option<u128>,
-        /// Additions while it was not read.
-        added: u128,
-    },
-}
-
-impl SlotDraft {
-    /// Whether there is anything to publish.
-    pub(crate) fn changed(&self) -> bool {
-        match &self.value {
-            DraftValue::Slot { changed, .. } => *changed,
-            // A counter that was only read publishes the value it has: harmless under `Write`,
-            // and `Read` never gets here because of the mode check in `Journal::slots`.
-            DraftValue::Counter { known, added } => known.is_some() || *added > 0,
-        }
-    }
-}
-
 /// What a change replaced.
 enum Undo {
     Native { position: usize, native: u64, added: u64 },
     Asset { position: usize, index: usize, balance: u64, added: u64 },
-    Slot { index: usize, value: DraftValue },
+    Slot { index: usize, before: SlotNow },
+    Counter { index: usize, before: CounterNow },
     Contract { position: usize, record: Option<ContractRecord> },
 }
 
@@ -136,9 +96,8 @@ impl Journal {
         Self {
             overlay,
             drafts: Vec::new(),
-            slots: Vec::new(),
-            slot_index: HashTable::new(),
-            hasher: foldhash::fast::RandomState::default(),
+            slots: SlotTable::default(),
+            counters: SlotTable::default(),
             undo: Vec::new(),
             burned: Vec::new(),
             events: Vec::new(),
@@ -149,7 +108,7 @@ impl Journal {
     pub(crate) fn begin(&mut self, access: &[TableEntry]) {
         self.drafts.clear();
         self.slots.clear();
-        self.slot_index.clear();
+        self.counters.clear();
         self.undo.clear();
         self.burned.clear();
         self.events.clear();
@@ -173,14 +132,6 @@ impl Journal {
 
     pub(crate) fn drafts(&self) -> &[AccountDraft] {
         &self.drafts
-    }
-
-    /// Slots under accounts that may be changed.
-    pub(crate) fn slots(&self) -> impl Iterator<Item = &SlotDraft> {
-        self.slots.iter().filter(|slot| {
-            let draft = &self.drafts[slot.position];
-            draft.touched && draft.mode != AccessMode::Read
-        })
     }
 
     pub(crate) fn burned(&self) -> &[(AssetId, Amount)] {
@@ -216,7 +167,10 @@ impl Journal {
                     let asset = &mut self.drafts[position].assets[index];
                     (asset.balance, asset.added) = (balance, added);
                 }
-                Some(Undo::Slot { index, value }) => self.slots[index].value = value,
+                Some(Undo::Slot { index, before }) => self.slots.at(index).draft.now = before,
+                Some(Undo::Counter { index, before }) => {
+                    self.counters.at(index).draft.now = before;
+                }
                 Some(Undo::Contract { position, record }) => {
                     self.drafts[position].contract = record;
                 }
@@ -256,30 +210,6 @@ impl Journal {
                 needed,
                 host_function: by,
             })),
-        }
-    }
-}
-
-/// Names a slot without owning the name.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct SlotRef<'a> {
-    pub(crate) contract: ContractId,
-    pub(crate) partition: &'a Address,
-    pub(crate) key: &'a [u8],
-}
-
-/// Byte slots and counters have names of their own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Kind {
-    Slot,
-    Counter,
-}
-
-impl DraftValue {
-    fn kind(&self) -> Kind {
-        match self {
-            Self::Slot { .. } => Kind::Slot,
-            Self::Counter { .. } => Kind::Counter,
         }
     }
 }

@@ -1,13 +1,73 @@
 //! The journal's view of slots: byte slots and counters.
 
-use std::hash::BuildHasher;
 use std::sync::Arc;
 
-use tos_host_api::{AccessMode, HostFunction};
+use tos_host_api::{AccessMode, ContractId, HostFunction};
 
-use super::{DraftValue, Journal, Kind, SlotDraft, SlotRef, Taken, Undo, overflow};
-use crate::error::EngineError;
+use super::{Journal, Taken, Undo, overflow};
 use crate::execute::Interrupt;
+use crate::state::overlay::{SeenCounter, SeenSlot, SlotValue};
+use crate::state::slot_table::{Named, SlotName};
+use crate::state::{KeyBytes, SlotRef};
+
+/// A slot's name and what the transaction knows about it.
+#[derive(Debug)]
+pub(crate) struct Drafted<D> {
+    /// Position of the partition's account in the access set.
+    pub(crate) position: usize,
+    pub(crate) contract: ContractId,
+    pub(crate) key: KeyBytes,
+    pub(crate) draft: D,
+}
+
+/// A byte slot as the transaction sees it.
+#[derive(Debug)]
+pub(crate) struct SlotDraft {
+    /// Whether what was loaded is the value before the block.
+    from_parent: bool,
+    /// The value before the block; known if that was loaded and then replaced.
+    pub(crate) base: Option<SlotValue>,
+    pub(crate) now: SlotNow,
+}
+
+/// What a byte slot holds now.
+#[derive(Debug)]
+pub(crate) struct SlotNow {
+    pub(crate) value: SlotValue,
+    /// Whether the transaction set or removed it.
+    pub(crate) changed: bool,
+}
+
+/// A counter as the transaction sees it.
+#[derive(Debug, Default)]
+pub(crate) struct CounterDraft {
+    /// The value before the block, if it had to be looked up.
+    pub(crate) base: Option<u128>,
+    pub(crate) now: CounterNow,
+}
+
+/// What a counter holds now.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct CounterNow {
+    /// The value if it is known, else what the transaction added without reading it.
+    pub(crate) amount: u128,
+    pub(crate) known: bool,
+    /// Whether the transaction added or subtracted.
+    pub(crate) changed: bool,
+}
+
+impl<D> Drafted<D> {
+    fn new(position: usize, slot: SlotRef<'_>, draft: D) -> Self {
+        let SlotRef { contract, key, .. } = slot;
+        Self { position, contract, key: key.into(), draft }
+    }
+}
+
+impl<D> Named for Drafted<D> {
+    fn name(&self) -> SlotName<'_> {
+        SlotName { owner: self.position, key: &self.key, contract: &self.contract }
+    }
+}
 
 /// Slots of contracts, byte slots and counters. A partition is an account: the same modes apply.
 impl Journal {
@@ -18,11 +78,8 @@ impl Journal {
         by: HostFunction,
     ) -> Result<Option<Arc<[u8]>>, Interrupt> {
         let position = self.find(slot.partition, AccessMode::Read, by)?;
-        let index = self.slot_draft(position, slot, Kind::Slot)?;
-        match &self.slots[index].value {
-            DraftValue::Slot { value, .. } => Ok(value.clone()),
-            DraftValue::Counter { .. } => Err(mixed_kinds()),
-        }
+        let index = self.slot_draft(position, slot)?;
+        Ok(self.slots.at(index).draft.now.value.clone())
     }
 
     /// Sets or removes a byte slot; returns whether it existed.
@@ -33,12 +90,14 @@ impl Journal {
         by: HostFunction,
     ) -> Result<bool, Interrupt> {
         let position = self.find(slot.partition, AccessMode::Write, by)?;
-        let index = self.slot_draft(position, slot, Kind::Slot)?;
-        let draft = &mut self.slots[index];
-        let before =
-            std::mem::replace(&mut draft.value, DraftValue::Slot { value: new, changed: true });
-        let existed = matches!(&before, DraftValue::Slot { value: Some(_), .. });
-        self.undo.push(Undo::Slot { index, value: before });
+        let index = self.slot_draft(position, slot)?;
+        let draft = &mut self.slots.at(index).draft;
+        let before = std::mem::replace(&mut draft.now, SlotNow { value: new, changed: true });
+        if draft.from_parent && !before.changed {
+            draft.base = Some(before.value.clone());
+        }
+        let existed = before.value.is_some();
+        self.undo.push(Undo::Slot { index, before });
         self.drafts[position].touched = true;
         Ok(existed)
     }
@@ -50,7 +109,7 @@ impl Journal {
         by: HostFunction,
     ) -> Result<u128, Interrupt> {
         let position = self.find(slot.partition, AccessMode::Read, by)?;
-        let index = self.slot_draft(position, slot, Kind::Counter)?;
+        let index = self.counter_draft(position, slot);
         self.known_counter(index)
     }
 
@@ -62,17 +121,11 @@ impl Journal {
         by: HostFunction,
     ) -> Result<(), Interrupt> {
         let position = self.find(slot.partition, AccessMode::Credit, by)?;
-        let index = self.slot_draft(position, slot, Kind::Counter)?;
-        let draft = &mut self.slots[index];
-        let DraftValue::Counter { known, added } = draft.value else { return Err(mixed_kinds()) };
-        let sum = known.unwrap_or(added).checked_add(u128::from(amount));
+        let index = self.counter_draft(position, slot);
+        let before = self.counters.at(index).draft.now;
+        let sum = before.amount.checked_add(u128::from(amount));
         let sum = sum.ok_or_else(|| overflow("counter", *slot.partition))?;
-        self.undo.push(Undo::Slot { index, value: draft.value.clone() });
-        draft.value = match known {
-            Some(_) => DraftValue::Counter { known: Some(sum), added },
-            None => DraftValue::Counter { known: None, added: sum },
-        };
-        self.drafts[position].touched = true;
+        self.set_counter(index, sum);
         Ok(())
     }
 
@@ -84,75 +137,73 @@ impl Journal {
         by: HostFunction,
     ) -> Result<Taken, Interrupt> {
         let position = self.find(slot.partition, AccessMode::Write, by)?;
-        let index = self.slot_draft(position, slot, Kind::Counter)?;
+        let index = self.counter_draft(position, slot);
         let found = self.known_counter(index)?;
         let Some(rest) = found.checked_sub(u128::from(amount)) else {
             return Ok(Taken::Insufficient { found });
         };
-        let value = DraftValue::Counter { known: Some(rest), added: 0 };
-        let before = std::mem::replace(&mut self.slots[index].value, value);
-        self.undo.push(Undo::Slot { index, value: before });
-        self.drafts[position].touched = true;
+        self.set_counter(index, rest);
         Ok(Taken::Yes)
+    }
+
+    /// Byte slots that the transaction set or removed.
+    pub(crate) fn changed_slots(&self) -> impl Iterator<Item = &Drafted<SlotDraft>> {
+        self.slots.entries().iter().filter(|slot| slot.draft.now.changed)
+    }
+
+    /// Counters that the transaction added to or took from.
+    pub(crate) fn changed_counters(&self) -> impl Iterator<Item = &Drafted<CounterDraft>> {
+        self.counters.entries().iter().filter(|counter| counter.draft.now.changed)
+    }
+
+    /// Changes the amount of a counter; whether it is the value or a sum of additions stays.
+    fn set_counter(&mut self, index: usize, amount: u128) {
+        let Drafted { position, draft, .. } = self.counters.at(index);
+        let before = draft.now;
+        draft.now = CounterNow { amount, changed: true, ..before };
+        self.drafts[*position].touched = true;
+        self.undo.push(Undo::Counter { index, before });
     }
 
     /// Reads a counter's value if that has not happened yet. Folding earlier additions in is not a
     /// change of the counter, so nothing goes onto the undo log: a rollback past the additions
     /// restores a draft that does not know the value.
     fn known_counter(&mut self, index: usize) -> Result<u128, Interrupt> {
-        let slot = &mut self.slots[index];
-        let DraftValue::Counter { known, added } = slot.value else { return Err(mixed_kinds()) };
-        if let Some(value) = known {
-            return Ok(value);
+        let Drafted { position, contract, key, draft } = self.counters.at(index);
+        let now = draft.now;
+        if now.known {
+            return Ok(now.amount);
         }
-        let draft = &self.drafts[slot.position];
-        let base = self.overlay.counter(draft.account, slot.contract, &slot.key)?;
-        let value = base.checked_add(added).ok_or_else(|| overflow("counter", draft.address))?;
-        slot.value = DraftValue::Counter { known: Some(value), added: 0 };
-        Ok(value)
+        let account = &self.drafts[*position];
+        let SeenCounter { value, base } = self.overlay.counter(account.account, *contract, key)?;
+        let sum = value.checked_add(now.amount);
+        let amount = sum.ok_or_else(|| overflow("counter", account.address))?;
+        *draft = CounterDraft { base, now: CounterNow { amount, known: true, ..now } };
+        Ok(amount)
     }
 
-    /// The index of a slot's draft, created on first touch.
-    fn slot_draft(
-        &mut self,
-        position: usize,
-        slot: SlotRef<'_>,
-        kind: Kind,
-    ) -> Result<usize, Interrupt> {
-        let hash = self.hasher.hash_one((position, slot.contract, slot.key, kind));
-        let slots = &self.slots;
-        let same = |index: &u32| {
-            let draft = &slots[*index as usize];
-            draft.position == position
-                && draft.contract == slot.contract
-                && *draft.key == *slot.key
-                && draft.value.kind() == kind
-        };
-        if let Some(index) = self.slot_index.find(hash, same) {
-            return Ok(*index as usize);
+    /// The index of a counter's draft, created on first touch.
+    fn counter_draft(&mut self, position: usize, slot: SlotRef<'_>) -> usize {
+        match self.counters.position(name(position, &slot)) {
+            Some(index) => index,
+            None => self.counters.push(Drafted::new(position, slot, CounterDraft::default())),
         }
-        let value = match kind {
-            Kind::Counter => DraftValue::Counter { known: None, added: 0 },
-            Kind::Slot => {
-                let account = self.drafts[position].account;
-                let value = self.overlay.slot(account, slot.contract, slot.key)?;
-                DraftValue::Slot { value, changed: false }
-            }
-        };
-        let index = self.slots.len();
-        let SlotRef { contract, key, .. } = slot;
-        self.slots.push(SlotDraft { position, contract, key: key.into(), value });
-        let (slots, hasher) = (&self.slots, &self.hasher);
-        let rehash = |index: &u32| {
-            let draft = &slots[*index as usize];
-            hasher.hash_one((draft.position, draft.contract, &*draft.key, draft.value.kind()))
-        };
-        let stored = u32::try_from(index).map_err(|_| overflow("slots", *slot.partition))?;
-        self.slot_index.insert_unique(hash, stored, rehash);
-        Ok(index)
+    }
+
+    /// The index of a byte slot's draft, loaded on first touch.
+    fn slot_draft(&mut self, position: usize, slot: SlotRef<'_>) -> Result<usize, Interrupt> {
+        if let Some(index) = self.slots.position(name(position, &slot)) {
+            return Ok(index);
+        }
+        let account = self.drafts[position].account;
+        let SeenSlot { value, from_parent } =
+            self.overlay.slot(account, slot.contract, slot.key)?;
+        let now = SlotNow { value, changed: false };
+        let draft = SlotDraft { from_parent, base: None, now };
+        Ok(self.slots.push(Drafted::new(position, slot, draft)))
     }
 }
 
-fn mixed_kinds() -> Interrupt {
-    EngineError::Corrupt("a journal entry is both a slot and a counter".into()).into()
+fn name<'a>(position: usize, slot: &'a SlotRef<'_>) -> SlotName<'a> {
+    SlotName { owner: position, key: slot.key, contract: &slot.contract }
 }

@@ -9,13 +9,17 @@
 
 mod changes;
 mod extras;
+mod order;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use tos_host_api::{AccessMode, Address, AssetId, TxIndex};
 
-use self::extras::{Extras, ExtrasCell, merge_slot};
+pub(crate) use self::changes::{Changes, SectionKey};
+use self::extras::{Extras, ExtrasCell, merge_counter, merge_slot};
+pub(crate) use self::extras::{SeenCounter, SeenSlot, SlotValue};
+pub(crate) use self::order::Ranked;
 use super::Account;
 use super::chain_state::ChainState;
 use super::journal::{AccountDraft, Journal};
@@ -154,11 +158,18 @@ impl Overlay {
                 self.merge_account(draft)?;
             }
         }
-        for slot in journal.slots() {
-            if slot.changed() {
-                let draft = &journal.drafts()[slot.position];
-                merge_slot(self.extras(draft.account), slot, &draft.address)?;
-            }
+        let partition = |position: usize| {
+            let draft = &journal.drafts()[position];
+            // Claimed above.
+            debug_assert!(draft.touched, "a slot changed in an untouched partition");
+            (self.extras(draft.account), &draft.address)
+        };
+        for slot in journal.changed_slots() {
+            merge_slot(partition(slot.position).0, slot);
+        }
+        for counter in journal.changed_counters() {
+            let (extras, account) = partition(counter.position);
+            merge_counter(extras, counter, account)?;
         }
         Ok(())
     }
@@ -262,18 +273,28 @@ impl Overlay {
         Ok(())
     }
 
+    /// Whether a transaction, or the fees, merged into an account.
+    fn is_touched(&self, account: usize) -> bool {
+        self.cells[account].claims.any()
+    }
+
     /// Everything rarer of an account, to be changed.
     fn extras(&self, account: AccountIdx) -> &ExtrasCell {
         let make = || self.cells.iter().map(|_| ExtrasCell::default()).collect();
         &self.extras.get_or_init(make)[account as usize]
     }
 
-    /// Looks at what the block changed of everything rarer of an account.
+    /// Looks at what the block changed of everything rarer of an account. Whoever may read the
+    /// account waits for all who changed it before, and they claimed it: without a claim there is
+    /// nothing to look for and no lock to take.
     fn changed_extras<T>(
         &self,
         account: AccountIdx,
         look: impl FnOnce(&Extras) -> Option<T>,
     ) -> Option<T> {
+        if !self.cells[account as usize].claims.any() {
+            return None;
+        }
         self.extras.get()?[account as usize].lock().as_deref().and_then(look)
     }
 

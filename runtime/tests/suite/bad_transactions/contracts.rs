@@ -155,7 +155,8 @@ fn bad_t19_a_slot_removed_and_written_anew_in_one_block_ends_as_in_sequence() {
         let txs: Vec<_> = (0..).zip(steps).map(send).collect();
         let outcome = chain.execute(txs);
         assert_eq!(outcome.schedule().batch_count(), steps.len(), "one waits for the other");
-        let change = outcome.change_set().get(&StateKey::Slot(shared_slot(contract))).is_some();
+        let change =
+            outcome.change_set().get(&StateKey::Slot(shared_slot(contract).into())).is_some();
         chain.engine.commit(outcome).expect("it commits");
         let value = chain.engine.storage_value(&shared_slot(contract)).expect("it is read");
         (change, value.as_deref().map(<[u8]>::to_vec))
@@ -182,7 +183,7 @@ fn bad_t19_a_counter_emptied_and_filled_again_in_one_block_ends_as_in_sequence()
         let send = |(number, add): (u64, &bool)| chain.send(number, step(*add));
         let txs: Vec<_> = (0..).zip(steps).map(send).collect();
         let outcome = chain.execute(txs);
-        let key = StateKey::Counter(shared_slot(contract));
+        let key = StateKey::Counter(shared_slot(contract).into());
         let change = outcome.change_set().get(&key).map(|change| change.new.is_some());
         chain.engine.commit(outcome).expect("it commits");
         (change, chain.engine.counter_value(&shared_slot(contract)).expect("it is read"))

@@ -114,7 +114,7 @@ fn bad_t23_a_counter_beyond_128_bits_stops_the_block() {
         let total =
             SlotKey { contract, partition: contract.into(), key: b"total".as_slice().into() };
         let full = StateValue::Counter(u128::MAX - room);
-        let mut chain = rich(Doctored::new().with(StateKey::Counter(total.clone()), full));
+        let mut chain = rich(Doctored::new().with(StateKey::Counter(total.clone().into()), full));
         assert_eq!(chain.deploy(wasm(COUNTER), &[]), contract);
         let add = |amount: u64| {
             Order::invoke(contract, "add", &amount.to_le_bytes()).access(contract, mode)

@@ -128,7 +128,7 @@ fn h08_writing_what_is_there_already_is_paid_for_and_changes_nothing() {
     assert_eq!(hostile.result(F::StorageWrite, &write), 0);
     let contract = hostile.contract;
     let key = b"abcd".as_slice().into();
-    let slot = StateKey::Slot(SlotKey { contract, partition: contract.into(), key });
+    let slot = StateKey::Slot(SlotKey { contract, partition: contract.into(), key }.into());
     let mut run = |args: &[u64]| {
         let order = hostile.raw_order(F::StorageWrite, args);
         let tx = hostile.chain.send(1, order);

@@ -144,7 +144,7 @@ fn law_05_a_storage_error_fails_the_block_and_becomes_nobodys_receipt() {
         ("a contract's record, at prefetch", StateKey::Contract(counter)),
         ("its code, at prefetch", code),
         ("an asset, in the middle of a transfer", StateKey::Asset(GOLD)),
-        ("a slot, in the middle of a call", StateKey::Slot(bumps)),
+        ("a slot, in the middle of a call", StateKey::Slot(bumps.into())),
     ];
     let mut txs = vec![
         chain.send(1, Call::counter_bump(counter)),

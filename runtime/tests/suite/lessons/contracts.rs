@@ -23,7 +23,7 @@ fn store(contract: ContractId, entry: &str, partition: Address, value: &[u8]) ->
 }
 
 fn slot(contract: ContractId, partition: Address) -> StateKey {
-    StateKey::Slot(SlotKey { contract, partition, key: b"key".as_slice().into() })
+    StateKey::Slot(SlotKey { contract, partition, key: b"key".as_slice().into() }.into())
 }
 
 #[test]
@@ -124,7 +124,8 @@ fn deletions_and_additions_reach_the_database() {
     let tx = chain.send(0, Call::token_transfer(token, account(5), 7));
     let outcome = chain.execute(vec![tx]);
     let key = SlotKey { contract: token, partition: account(0), key: b"balance".as_slice().into() };
-    let change = outcome.change_set().get(&StateKey::Counter(key.clone())).expect("it changed");
+    let change =
+        outcome.change_set().get(&StateKey::Counter(key.clone().into())).expect("it changed");
     assert_eq!((&change.old, &change.new), (&Some(StateValue::Counter(7)), &None));
     chain.engine.commit(outcome).expect("it commits");
     let reopened = Chain::on(storage, 12);

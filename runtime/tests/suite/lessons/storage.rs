@@ -56,7 +56,7 @@ fn b03_a_read_that_fails_is_not_a_zero() {
         partition: counter.into(),
         key: b"total".as_slice().into(),
     };
-    storage.fail_reads_of(StateKey::Counter(key.clone()));
+    storage.fail_reads_of(StateKey::Counter(key.clone().into()));
     storage.fail_reads_of(StateKey::Account(account(2)));
     chain.engine.counter_value(&key).expect_err("it cannot be read");
     chain.engine.view(counter, "get", &[]).expect_err("it cannot be read");
@@ -78,11 +78,9 @@ fn a_counter_that_cannot_be_read_fails_the_merge_of_its_block_and_not_its_sum() 
     let mut chain = Chain::on(storage.clone(), 3);
     let tx = chain.send(2, Call::counter_add(counter, 6));
     let block = chain.block(vec![tx]);
-    storage.fail_reads_of(StateKey::Counter(tos_runtime::SlotKey {
-        contract: counter,
-        partition: counter.into(),
-        key: b"total".as_slice().into(),
-    }));
+    let key = b"total".as_slice().into();
+    let total = tos_runtime::SlotKey { contract: counter, partition: counter.into(), key };
+    storage.fail_reads_of(StateKey::Counter(total.into()));
     let error = chain.engine.execute_block(&block).expect_err("the old value cannot be read");
     assert!(matches!(error, EngineError::Storage(_)), "{error}");
     storage.heal();

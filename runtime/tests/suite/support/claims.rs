@@ -130,7 +130,7 @@ pub(crate) fn values<'a>(
         }
         StateKey::Asset(asset) => engine.asset(asset).expect("it is read").map(StateValue::Asset),
         StateKey::Contract(id) => {
-            engine.contract(id).expect("it is read").map(StateValue::Contract)
+            engine.contract(id).expect("it is read").map(|it| StateValue::Contract(it.into()))
         }
         StateKey::Slot(slot) => {
             engine.storage_value(slot).expect("it is read").map(StateValue::Slot)
