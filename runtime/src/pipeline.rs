@@ -2,6 +2,7 @@
 //! surrounds it (which block may be executed, what becomes of the outcome) is `engine/`'s business.
 
 mod merge;
+mod needed;
 mod prefetch;
 mod resolve;
 
@@ -13,6 +14,7 @@ use crate::execute::{
     BlockEnv, ExecutionObserver, WorkerPool, execute_in_parallel, execute_in_sequence,
     useful_workers,
 };
+use crate::explain::{RecordingDetail, RecordingPlan};
 use crate::metrics::{ExecutionMetrics, Stopwatch, WorkerTimes};
 use crate::outcome::{BlockOutcome, HeaderParts, seal};
 use crate::sandbox::Modules;
@@ -40,7 +42,12 @@ pub(crate) enum Mode {
     /// The reference.
     Sequential,
     /// As many workers as the block is worth.
-    Parallel,
+    Parallel {
+        /// Even if there are more.
+        threads_max: usize,
+        /// Whether it is recorded which worker executes what.
+        recording: Option<RecordingDetail>,
+    },
 }
 
 impl Pipeline {
@@ -58,13 +65,17 @@ impl Pipeline {
         metrics.stages.schedule = time.lap();
 
         let overlay = self.prefetch_accounts(&schedule)?;
-        let env = Arc::new(self.prefetch_modules(block)?);
+        let mut env = self.prefetch_modules(block)?;
         metrics.stages.prefetch = time.lap();
 
         let workers = match mode {
             Mode::Sequential => 1,
-            Mode::Parallel => useful_workers(&schedule, self.pool.len()),
+            Mode::Parallel { threads_max, recording } => {
+                env.recording = recording.map(|detail| RecordingPlan { origin: time, detail });
+                useful_workers(&schedule, self.pool.len().min(threads_max))
+            }
         };
+        let env = Arc::new(env);
         let executed = if workers > 1 {
             execute_in_parallel(&env, &overlay, &schedule, block, &self.pool, workers)?
         } else {
@@ -96,6 +107,7 @@ impl Pipeline {
             burned_supply: merged.burned_supply,
             schedule,
             metrics,
+            recording: executed.recording,
         })
     }
 
@@ -118,6 +130,7 @@ impl Pipeline {
             contracts,
             deployed,
             observer: self.observer.clone(),
+            recording: None,
         })
     }
 }

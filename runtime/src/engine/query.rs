@@ -186,6 +186,7 @@ impl ContractEngine {
             contracts,
             deployed,
             observer: None,
+            recording: None,
         }
     }
 

@@ -15,19 +15,22 @@ mod workers;
 pub(crate) use callable::{Callable, callable};
 pub(crate) use interrupt::Interrupt;
 pub use observer::{ExecutionObserver, GuestMessage};
-pub(crate) use parallel::{execute_in_parallel, useful_workers};
+pub(crate) use parallel::{execute_in_parallel, initial_chunk, useful_workers};
 pub(crate) use scope::{Lent, Scope};
 pub(crate) use sequential::execute_in_sequence;
 pub(crate) use transaction::{BlockEnv, Executor, TxOutput, TxRef};
 pub(crate) use workers::WorkerPool;
 
 use crate::error::EngineError;
+use crate::explain::Recording;
 use crate::metrics::WorkerTimes;
 
 /// What an executor hands on: one output per transaction, in block order.
 pub(crate) struct Executed {
     pub(crate) outputs: Vec<TxOutput>,
     pub(crate) workers: WorkerTimes,
+    /// Who executed what and when, if that was asked for.
+    pub(crate) recording: Option<Recording>,
 }
 
 /// The payload of a panic as text.

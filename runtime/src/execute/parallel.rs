@@ -16,10 +16,12 @@ use parking_lot::Mutex;
 use tos_host_api::TxIndex;
 
 use self::queue::Queue;
+pub(crate) use self::queue::initial_chunk;
 use super::sequential::execute_one;
 use super::workers::Job;
 use super::{BlockEnv, Executed, Executor, TxOutput, WorkerPool, panic_message};
 use crate::error::EngineError;
+use crate::explain::{Recorder, Recording};
 use crate::metrics::{Stopwatch, WorkerTimes};
 use crate::schedule::Schedule;
 use crate::state::{Journal, Overlay};
@@ -93,6 +95,7 @@ struct Share {
     worker: usize,
     busy: Duration,
     outputs: Vec<(TxIndex, TxOutput)>,
+    recorder: Option<Recorder>,
 }
 
 impl Job for Run {
@@ -129,14 +132,21 @@ impl Run {
         let mut outputs = Vec::new();
         let mut local = Vec::new();
         let mut reported = 0;
+        let mut recorder = self.env.recorder();
         loop {
             let next = match local.pop() {
                 Some(tx) => Some(tx),
                 None => {
                     busy += time.lap();
+                    if let Some(recorder) = &mut recorder {
+                        recorder.pause();
+                    }
                     let next = self.queue.next(outputs.len() - reported, &mut local);
                     reported = outputs.len();
                     time.lap();
+                    if let Some(recorder) = &mut recorder {
+                        recorder.resume();
+                    }
                     next
                 }
             };
@@ -144,10 +154,13 @@ impl Run {
             *current = Some(tx);
             let output = self.execute(&mut executor, worker, tx)?;
             outputs.push((tx, output));
+            if let Some(recorder) = &mut recorder {
+                recorder.ran(tx);
+            }
             self.release(tx, &mut local);
             self.queue.offer(&mut local);
         }
-        Ok(Share { worker, busy, outputs })
+        Ok(Share { worker, busy, outputs, recorder })
     }
 
     fn execute(
@@ -198,7 +211,9 @@ fn collect(
     let mut times = WorkerTimes { busy: vec![Duration::ZERO; workers] };
     let mut outputs: Vec<Option<TxOutput>> = Vec::with_capacity(transactions);
     outputs.resize_with(transactions, || None);
+    let mut recorders = Vec::new();
     for share in shares {
+        recorders.extend(share.recorder.map(|recorder| (share.worker, recorder)));
         if let Some(busy) = times.busy.get_mut(share.worker) {
             *busy = share.busy;
         }
@@ -209,5 +224,6 @@ fn collect(
     let outputs: Option<Vec<_>> = outputs.into_iter().collect();
     let outputs = outputs
         .ok_or_else(|| EngineError::Bug("the schedule left a transaction unexecuted".into()))?;
-    Ok(Executed { outputs, workers: times })
+    let recording = (!recorders.is_empty()).then(|| Recording::new(workers, recorders));
+    Ok(Executed { outputs, workers: times, recording })
 }

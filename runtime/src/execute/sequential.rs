@@ -8,6 +8,7 @@ use tos_host_api::TxIndex;
 
 use super::{BlockEnv, Executed, Executor, TxOutput, TxRef, panic_message};
 use crate::error::EngineError;
+use crate::explain::Recording;
 use crate::metrics::{Stopwatch, WorkerTimes};
 use crate::schedule::AccessTable;
 use crate::state::{Journal, Overlay};
@@ -24,6 +25,7 @@ pub(crate) fn execute_in_sequence(
     transactions: &[VerifiedTransaction],
 ) -> Result<Executed, EngineError> {
     let mut time = Stopwatch::start();
+    let mut recorder = env.recorder();
     let mut executor = Executor::new(Arc::clone(env), Journal::new(Arc::clone(overlay)));
     let mut outputs = Vec::with_capacity(transactions.len());
     for (index, tx) in (0..).zip(transactions) {
@@ -34,8 +36,12 @@ pub(crate) fn execute_in_sequence(
             Err(EngineError::WorkerPanicked { tx: Some(index), message })
         })?;
         outputs.push(output);
+        if let Some(recorder) = &mut recorder {
+            recorder.ran(index);
+        }
     }
-    Ok(Executed { outputs, workers: WorkerTimes { busy: vec![time.lap()] } })
+    let recording = recorder.map(|recorder| Recording::new(1, vec![(0, recorder)]));
+    Ok(Executed { outputs, workers: WorkerTimes { busy: vec![time.lap()] }, recording })
 }
 
 /// Executes a transaction as worker 0 and tells the observer.

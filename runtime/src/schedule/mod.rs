@@ -12,11 +12,13 @@
 
 mod report;
 mod table;
+mod waits;
 
 use tos_host_api::{AccessMode, Gas, TxIndex};
 
 pub use report::{Batch, Dependency};
 pub(crate) use table::{AccessTable, AccountIdx, TableBuilder, TableEntry};
+pub use waits::Wait;
 
 use crate::access::AccessSet;
 

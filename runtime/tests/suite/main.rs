@@ -9,6 +9,7 @@ mod bad_transactions;
 mod calls;
 mod commit;
 mod equivalence;
+mod explain;
 mod golden;
 mod host_calls;
 mod kit;

@@ -44,13 +44,8 @@ impl Queue {
             .zip(schedule.waits())
             .filter_map(|(tx, waits)| (*waits == 0).then_some(tx))
             .collect();
-        let gas = schedule.table().gas_limits().iter();
-        let total_gas = gas.fold(0, |sum, gas| u64::saturating_add(sum, gas.0));
-        let average = (total_gas / schedule.len().max(1) as u64).max(1);
-        let by_gas = usize::try_from(CHUNK_GAS / average).unwrap_or(CHUNK_MAX);
-        let by_share = initial.len() / (workers * 4).max(1);
         Self {
-            chunk: by_gas.min(by_share).clamp(1, CHUNK_MAX),
+            chunk: initial_chunk(schedule, initial.len(), workers),
             initial,
             handed_out: AtomicUsize::new(0),
             total: schedule.len(),
@@ -122,6 +117,16 @@ impl Queue {
         let _shared = self.shared.lock();
         self.changed.notify_all();
     }
+}
+
+/// How many of the `initial` transactions that wait for nothing are handed out at once.
+pub(crate) fn initial_chunk(schedule: &Schedule, initial: usize, workers: usize) -> usize {
+    let gas = schedule.table().gas_limits().iter();
+    let total_gas = gas.fold(0, |sum, gas| u64::saturating_add(sum, gas.0));
+    let average = (total_gas / schedule.len().max(1) as u64).max(1);
+    let by_gas = usize::try_from(CHUNK_GAS / average).unwrap_or(CHUNK_MAX);
+    let by_share = initial / (workers * 4).max(1);
+    by_gas.min(by_share).clamp(1, CHUNK_MAX)
 }
 
 #[cfg(test)]
