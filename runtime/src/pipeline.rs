@@ -76,18 +76,22 @@ impl Pipeline {
             }
         };
         let env = Arc::new(env);
-        let executed = if workers > 1 {
-            execute_in_parallel(&env, &overlay, &schedule, block, &self.pool, workers)?
-        } else {
-            let table = schedule.table();
-            let work = || execute_in_sequence(&env, &overlay, table, block.transactions());
-            self.modules.with_calls(env.runs_contracts(), work)?
+        let mut executed = match mode {
+            Mode::Sequential => {
+                let table = schedule.table();
+                let work = || execute_in_sequence(&env, &overlay, table, block.transactions());
+                self.modules.with_calls(env.runs_contracts(), work)?
+            }
+            Mode::Parallel { .. } => {
+                execute_in_parallel(&env, &overlay, &schedule, block, &self.pool, workers)?
+            }
         };
         metrics.stages.execute = time.lap();
 
         let kinds = block.transactions().iter().map(|tx| &tx.data);
         let beneficiary = resolved.beneficiary;
-        let merged = merge(kinds, &overlay, &self.pool, executed.outputs, beneficiary)?;
+        let outputs = executed.outputs.take(0..executed.outputs.len(), block.transactions());
+        let merged = merge(kinds, &overlay, &self.pool, outputs, beneficiary)?;
         check_conservation(&merged.change_set)?;
         metrics.stages.merge = time.lap();
 
@@ -114,7 +118,7 @@ impl Pipeline {
     fn prefetch_accounts(&self, schedule: &Schedule) -> Result<Arc<Overlay>, EngineError> {
         let accounts = schedule.table().accounts();
         let cells = load_accounts(&self.chain, &self.pool, accounts)?;
-        Ok(Arc::new(Overlay::new(Arc::clone(&self.chain), cells)))
+        Ok(Arc::new(Overlay::new(Arc::clone(&self.chain), Arc::clone(accounts), cells)))
     }
 
     fn prefetch_modules(&self, block: &Block) -> Result<BlockEnv, EngineError> {

@@ -1,5 +1,6 @@
 //! Questions to an engine: values at the tip, simulations, read-only calls, warming up.
 
+use std::iter::once;
 use std::sync::Arc;
 
 use tos_host_api::{AccessEntry, AccessMode, Address, Amount, AssetId, ContractId, Gas, limits};
@@ -158,7 +159,7 @@ impl ContractEngine {
     ) -> Result<(TxOutput, ChangeSet), EngineError> {
         let pipeline = &self.inner.pipeline;
         let (table, overlay) = self.private_overlay(set.entries(), tx.gas_limit)?;
-        let loaded = load_modules(&pipeline.chain, &pipeline.modules, std::iter::once(&tx.data))?;
+        let loaded = load_modules(&pipeline.chain, &pipeline.modules, once(&tx.data))?;
         let env = self.private_env(tip, loaded);
         let makes_calls = env.runs_contracts();
         let mut executor = Executor::new(Arc::new(env), Journal::new(Arc::clone(&overlay)));
@@ -170,8 +171,7 @@ impl ContractEngine {
         }
         let messages = std::mem::take(&mut output.messages);
         let (result, code) = (output.result.clone(), output.code);
-        let merged =
-            merge(std::iter::once(&tx.data), &overlay, &pipeline.pool, vec![output], None)?;
+        let merged = merge(once(&tx.data), &overlay, &pipeline.pool, once(output), None)?;
         let output = TxOutput { result, burned: Vec::new(), code, messages };
         Ok((output, merged.change_set))
     }
@@ -201,7 +201,9 @@ impl ContractEngine {
         builder.push(entries, gas_limit);
         let table = builder.finish();
         let cells = load_accounts(&pipeline.chain, &pipeline.pool, table.accounts())?;
-        Ok((table, Arc::new(Overlay::new(Arc::clone(&pipeline.chain), cells))))
+        let addresses = Arc::clone(table.accounts());
+        let overlay = Overlay::new(Arc::clone(&pipeline.chain), addresses, cells);
+        Ok((table, Arc::new(overlay)))
     }
 
     /// Calls an entry of a contract read-only at the tip. No account needs to be declared; gas and
@@ -278,7 +280,7 @@ impl ContractEngine {
         let _tip = self.inner.tip.read();
         let pipeline = &self.inner.pipeline;
         check_shape(tx, self.params()).map_or(Ok(()), |_| {
-            load_modules(&pipeline.chain, &pipeline.modules, std::iter::once(&tx.data))?;
+            load_modules(&pipeline.chain, &pipeline.modules, once(&tx.data))?;
             for entry in AccessSet::of(tx).entries() {
                 pipeline.chain.account(&entry.account)?;
             }

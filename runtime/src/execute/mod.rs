@@ -5,7 +5,9 @@ mod deploy;
 mod interrupt;
 mod invoke;
 mod observer;
+mod outputs;
 mod parallel;
+mod plain;
 mod scope;
 mod sequential;
 mod transaction;
@@ -15,7 +17,9 @@ mod workers;
 pub(crate) use callable::{Callable, callable};
 pub(crate) use interrupt::Interrupt;
 pub use observer::{ExecutionObserver, GuestMessage};
+pub(crate) use outputs::Outputs;
 pub(crate) use parallel::{execute_in_parallel, initial_chunk, useful_workers};
+pub(crate) use plain::PlainTransfer;
 pub(crate) use scope::{Lent, Scope};
 pub(crate) use sequential::execute_in_sequence;
 pub(crate) use transaction::{BlockEnv, Executor, TxOutput, TxRef};
@@ -25,9 +29,9 @@ use crate::error::EngineError;
 use crate::explain::Recording;
 use crate::metrics::WorkerTimes;
 
-/// What an executor hands on: one output per transaction, in block order.
+/// What an executor hands on.
 pub(crate) struct Executed {
-    pub(crate) outputs: Vec<TxOutput>,
+    pub(crate) outputs: Outputs,
     pub(crate) workers: WorkerTimes,
     /// Who executed what and when, if that was asked for.
     pub(crate) recording: Option<Recording>,

@@ -17,9 +17,11 @@ use tos_host_api::TxIndex;
 
 use self::queue::Queue;
 pub(crate) use self::queue::initial_chunk;
+use super::outputs::{Marks, OwnOutputs};
+use super::plain::{PlainTransfer, Terms};
 use super::sequential::execute_one;
 use super::workers::Job;
-use super::{BlockEnv, Executed, Executor, TxOutput, WorkerPool, panic_message};
+use super::{BlockEnv, Executed, Executor, Outputs, WorkerPool, panic_message};
 use crate::error::EngineError;
 use crate::explain::{Recorder, Recording};
 use crate::metrics::{Stopwatch, WorkerTimes};
@@ -55,10 +57,13 @@ pub(crate) fn execute_in_parallel(
     workers: usize,
 ) -> Result<Executed, EngineError> {
     let run = Arc::new(Run {
+        terms: Terms::of(env),
         env: Arc::clone(env),
         overlay: Arc::clone(overlay),
         schedule: Arc::clone(schedule),
         block: block.clone(),
+        marks: Marks::new(schedule.len()),
+        alone: workers == 1,
         waits: schedule.waits().iter().map(|waits| AtomicU32::new(*waits)).collect(),
         unfinished: schedule.group_lens().map(AtomicU32::new).collect(),
         queue: Queue::new(schedule, workers),
@@ -69,16 +74,31 @@ pub(crate) fn execute_in_parallel(
     if let Some(fault) = run.fault.lock().take() {
         return Err(fault);
     }
-    let shares = std::mem::take(&mut *run.shares.lock());
-    collect(shares, block.transactions().len(), workers)
+    // The workers let go of the run before the pool says that they are done.
+    let run = Arc::into_inner(run).expect("nobody else holds the run of a finished block");
+    let mut workers = WorkerTimes { busy: vec![Duration::ZERO; workers] };
+    let mut lists = Vec::with_capacity(workers.busy.len());
+    let mut recorders = Vec::new();
+    for share in run.shares.into_inner() {
+        recorders.extend(share.recorder.map(|recorder| (share.worker, recorder)));
+        workers.busy[share.worker] = share.busy;
+        lists.push(share.outputs);
+    }
+    let recorded = env.recording.is_some();
+    let recording = recorded.then(|| Recording::new(workers.busy.len(), recorders));
+    Ok(Executed { outputs: Outputs::collect(run.marks, lists)?, workers, recording })
 }
 
 /// Everything the workers share while they execute one block.
 struct Run {
+    terms: Terms,
     env: Arc<BlockEnv>,
     overlay: Arc<Overlay>,
     schedule: Arc<Schedule>,
     block: Block,
+    marks: Marks,
+    /// Whether one worker does it all, in block order.
+    alone: bool,
     /// By transaction: groups it still waits for. Whoever counts it to zero may run it.
     waits: Vec<AtomicU32>,
     /// By group: members that have not finished.
@@ -94,7 +114,7 @@ struct Run {
 struct Share {
     worker: usize,
     busy: Duration,
-    outputs: Vec<(TxIndex, TxOutput)>,
+    outputs: OwnOutputs,
     recorder: Option<Recorder>,
 }
 
@@ -130,9 +150,19 @@ impl Run {
         let journal = Journal::new(Arc::clone(&self.overlay));
         let mut executor = Executor::new(Arc::new(self.env.for_worker()), journal);
         let mut outputs = Vec::new();
-        let mut local = Vec::new();
-        let mut reported = 0;
         let mut recorder = self.env.recorder();
+        if self.alone {
+            for tx in (0..).take(self.schedule.len()) {
+                *current = Some(tx);
+                self.execute(&mut executor, worker, tx, &mut outputs)?;
+                if let Some(recorder) = &mut recorder {
+                    recorder.ran(tx);
+                }
+            }
+            return Ok(Share { worker, busy: time.lap(), outputs, recorder });
+        }
+        let mut local = Vec::new();
+        let mut finished = 0;
         loop {
             let next = match local.pop() {
                 Some(tx) => Some(tx),
@@ -141,8 +171,8 @@ impl Run {
                     if let Some(recorder) = &mut recorder {
                         recorder.pause();
                     }
-                    let next = self.queue.next(outputs.len() - reported, &mut local);
-                    reported = outputs.len();
+                    let next = self.queue.next(finished, &mut local);
+                    finished = 0;
                     time.lap();
                     if let Some(recorder) = &mut recorder {
                         recorder.resume();
@@ -152,8 +182,8 @@ impl Run {
             };
             let Some(tx) = next else { break };
             *current = Some(tx);
-            let output = self.execute(&mut executor, worker, tx)?;
-            outputs.push((tx, output));
+            self.execute(&mut executor, worker, tx, &mut outputs)?;
+            finished += 1;
             if let Some(recorder) = &mut recorder {
                 recorder.ran(tx);
             }
@@ -163,22 +193,34 @@ impl Run {
         Ok(Share { worker, busy, outputs, recorder })
     }
 
+    /// Executes a transaction and publishes what it changed.
     fn execute(
         &self,
         executor: &mut Executor,
         worker: usize,
         tx: TxIndex,
-    ) -> Result<TxOutput, EngineError> {
+        outputs: &mut OwnOutputs,
+    ) -> Result<(), EngineError> {
         if let Some(observer) = &self.env.observer {
             observer.transaction_started(worker, tx);
         }
         let transaction = &self.block.transactions()[tx as usize];
+        let table = self.schedule.table();
         let batch = self.schedule.batch_of(tx);
-        let output = execute_one(executor, transaction, tx, self.schedule.table(), batch)?;
+        let plain = PlainTransfer::of(transaction, table.of(tx as usize), self.terms);
+        let moved = match plain {
+            Some(plain) => self.overlay.transfer(&plain, batch, tx)?,
+            None => false,
+        };
+        if moved {
+            self.marks.plain(tx);
+        } else {
+            outputs.push((tx, execute_one(executor, transaction, tx, table, batch)?));
+        }
         if let Some(observer) = &self.env.observer {
             observer.transaction_finished(worker, tx);
         }
-        Ok(output)
+        Ok(())
     }
 
     /// Counts a finished transaction out of its groups and collects what may run now.
@@ -200,30 +242,4 @@ impl Run {
             }
         }
     }
-}
-
-/// Puts the workers' outputs into block order and checks that none is missing.
-fn collect(
-    shares: Vec<Share>,
-    transactions: usize,
-    workers: usize,
-) -> Result<Executed, EngineError> {
-    let mut times = WorkerTimes { busy: vec![Duration::ZERO; workers] };
-    let mut outputs: Vec<Option<TxOutput>> = Vec::with_capacity(transactions);
-    outputs.resize_with(transactions, || None);
-    let mut recorders = Vec::new();
-    for share in shares {
-        recorders.extend(share.recorder.map(|recorder| (share.worker, recorder)));
-        if let Some(busy) = times.busy.get_mut(share.worker) {
-            *busy = share.busy;
-        }
-        for (tx, output) in share.outputs {
-            outputs[tx as usize] = Some(output);
-        }
-    }
-    let outputs: Option<Vec<_>> = outputs.into_iter().collect();
-    let outputs = outputs
-        .ok_or_else(|| EngineError::Bug("the schedule left a transaction unexecuted".into()))?;
-    let recording = (!recorders.is_empty()).then(|| Recording::new(workers, recorders));
-    Ok(Executed { outputs, workers: times, recording })
 }

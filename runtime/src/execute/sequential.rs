@@ -6,9 +6,8 @@ use std::sync::Arc;
 
 use tos_host_api::TxIndex;
 
-use super::{BlockEnv, Executed, Executor, TxOutput, TxRef, panic_message};
+use super::{BlockEnv, Executed, Executor, Outputs, TxOutput, TxRef, panic_message};
 use crate::error::EngineError;
-use crate::explain::Recording;
 use crate::metrics::{Stopwatch, WorkerTimes};
 use crate::schedule::AccessTable;
 use crate::state::{Journal, Overlay};
@@ -25,7 +24,6 @@ pub(crate) fn execute_in_sequence(
     transactions: &[VerifiedTransaction],
 ) -> Result<Executed, EngineError> {
     let mut time = Stopwatch::start();
-    let mut recorder = env.recorder();
     let mut executor = Executor::new(Arc::clone(env), Journal::new(Arc::clone(overlay)));
     let mut outputs = Vec::with_capacity(transactions.len());
     for (index, tx) in (0..).zip(transactions) {
@@ -36,12 +34,10 @@ pub(crate) fn execute_in_sequence(
             Err(EngineError::WorkerPanicked { tx: Some(index), message })
         })?;
         outputs.push(output);
-        if let Some(recorder) = &mut recorder {
-            recorder.ran(index);
-        }
     }
-    let recording = recorder.map(|recorder| Recording::new(1, vec![(0, recorder)]));
-    Ok(Executed { outputs, workers: WorkerTimes { busy: vec![time.lap()] }, recording })
+    let outputs = Outputs::of_list(outputs);
+    let workers = WorkerTimes { busy: vec![time.lap()] };
+    Ok(Executed { outputs, workers, recording: None })
 }
 
 /// Executes a transaction as worker 0 and tells the observer.

@@ -27,9 +27,9 @@ pub(crate) struct BlockEnv {
     pub(crate) modules: Arc<Modules>,
     /// The contracts the block invokes or upgrades, as of the parent state: code is never part of a
     /// conflict because what a block deploys is callable only in the next one.
-    pub(crate) contracts: HashMap<ContractId, Callable>,
+    pub(crate) contracts: Arc<HashMap<ContractId, Callable>>,
     /// Verdicts on the modules the block deploys.
-    pub(crate) deployed: HashMap<Hash, Verdict>,
+    pub(crate) deployed: Arc<HashMap<Hash, Verdict>>,
     pub(crate) observer: Option<Arc<dyn ExecutionObserver>>,
     /// How the execution is recorded, if it is.
     pub(crate) recording: Option<RecordingPlan>,

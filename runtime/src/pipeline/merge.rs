@@ -28,10 +28,10 @@ pub(crate) fn merge<'a>(
     transactions: impl Iterator<Item = &'a TransactionType>,
     overlay: &Arc<Overlay>,
     pool: &WorkerPool,
-    outputs: Vec<TxOutput>,
+    outputs: impl Iterator<Item = TxOutput>,
     beneficiary: Option<AccountIdx>,
 ) -> Result<Merged, EngineError> {
-    let mut results = Vec::with_capacity(outputs.len());
+    let mut results = Vec::with_capacity(outputs.size_hint().0);
     let mut burned = BTreeMap::new();
     let mut codes = BTreeSet::new();
     for output in outputs {

@@ -22,7 +22,7 @@ pub(crate) fn load_accounts(
     accounts: &[Address],
 ) -> Result<Vec<AccountCell>, EngineError> {
     let load = |chain: &ChainState, accounts: &[Address]| {
-        let cell = |address: &Address| Ok(AccountCell::new(*address, chain.account(address)?));
+        let cell = |address: &Address| Ok(AccountCell::new(chain.account(address)?));
         accounts.iter().map(cell).collect::<Result<Vec<_>, EngineError>>()
     };
     if accounts.len() <= ACCOUNTS_PER_PART || pool.len() == 1 {
@@ -39,8 +39,8 @@ pub(crate) fn load_accounts(
     Ok(cells)
 }
 
-/// The contracts a block calls and the verdicts on what it deploys.
-pub(crate) type LoadedModules = (HashMap<ContractId, Callable>, HashMap<Hash, Verdict>);
+/// The contracts a block calls and the verdicts on what it deploys. Shared: every worker has them.
+pub(crate) type LoadedModules = (Arc<HashMap<ContractId, Callable>>, Arc<HashMap<Hash, Verdict>>);
 
 /// Loads or compiles the modules that these transactions call or deploy, each once.
 pub(crate) fn load_modules<'a>(
@@ -75,5 +75,5 @@ pub(crate) fn load_modules<'a>(
             }
         }
     }
-    Ok((contracts, deployed))
+    Ok((Arc::new(contracts), Arc::new(deployed)))
 }

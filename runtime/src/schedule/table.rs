@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 use tos_host_api::{AccessEntry, AccessMode, Address, Gas};
 
@@ -19,7 +20,7 @@ pub(crate) struct TableEntry {
 /// The access sets of a block's transactions, in block order.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct AccessTable {
-    accounts: Vec<Address>,
+    accounts: Arc<[Address]>,
     entries: Vec<TableEntry>,
     /// By transaction: where its entries start; one more element closes the last range.
     offsets: Vec<u32>,
@@ -33,7 +34,7 @@ impl AccessTable {
     }
 
     /// The accounts of the block by index.
-    pub(crate) fn accounts(&self) -> &[Address] {
+    pub(crate) fn accounts(&self) -> &Arc<[Address]> {
         &self.accounts
     }
 
@@ -61,6 +62,7 @@ impl AccessTable {
 /// Collects access sets and numbers their accounts.
 pub(crate) struct TableBuilder {
     table: AccessTable,
+    accounts: Vec<Address>,
     /// Randomly seeded, because senders choose addresses; only looked up, never iterated.
     indices: HashMap<Address, AccountIdx, foldhash::fast::RandomState>,
 }
@@ -76,7 +78,7 @@ impl TableBuilder {
             2 * transactions,
             foldhash::fast::RandomState::default(),
         );
-        Self { table, indices }
+        Self { table, accounts: Vec::new(), indices }
     }
 
     /// Adds the next transaction; `entries` is canonical.
@@ -91,7 +93,7 @@ impl TableBuilder {
 
     /// The index of an account, numbering it if it is new.
     pub(crate) fn index(&mut self, account: Address) -> AccountIdx {
-        let accounts = &mut self.table.accounts;
+        let accounts = &mut self.accounts;
         *self.indices.entry(account).or_insert_with(|| {
             accounts.push(account);
             count(accounts.len() - 1)
@@ -99,7 +101,7 @@ impl TableBuilder {
     }
 
     pub(crate) fn finish(self) -> AccessTable {
-        self.table
+        AccessTable { accounts: self.accounts.into(), ..self.table }
     }
 }
 

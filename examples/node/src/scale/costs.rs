@@ -17,7 +17,7 @@ use crate::seeded;
 const VERSION: u32 = 1;
 /// Executions of each kind. Of every figure the lower quartile is taken: what slows a run down is
 /// mostly somebody else on the machine, and nothing makes one faster.
-const RUNS: usize = 9;
+const RUNS: usize = 15;
 /// Threads that predictions are checked with.
 const THREADS: [usize; 2] = [1, 2];
 /// The longest time a file may state, so that no sum of them overflows: a quarter of an hour.
@@ -61,6 +61,8 @@ pub(crate) struct Measured {
     pub threads: usize,
     /// The stage that executes transactions.
     pub execute_ns: u64,
+    /// The same with a recording.
+    pub recorded_ns: u64,
     /// The part of it before the first transaction and after the last.
     pub around_ns: u64,
     /// All other stages.
@@ -71,21 +73,21 @@ impl Costs {
     /// Measures.
     pub(crate) fn measure(options: &seeded::Options) -> Result<Self> {
         let mut world = options.world();
-        let threads = THREADS.into_iter().max().unwrap_or(1);
-        let engine = seeded::engine(&mut world, threads)?;
+        // Equal chains, so that one block fits on both.
+        let engines =
+            [seeded::engine(&mut world, THREADS[0])?, seeded::engine(&mut world, THREADS[1])?];
         let clock_ns = clock_ns();
         let (mut wakes, mut shapes) = (Vec::new(), Vec::new());
         for shape in Shape::ALL {
             // Nothing is committed, so every block is the next one of the same world.
             let mut world = world.clone();
             let transactions = shape.block(options, &mut world);
-            let block = chain::next_block(&engine, &world, transactions)?;
-            let mut runs = Runs::default();
+            let block = chain::next_block(&engines[0], &world, transactions)?;
             // The first round compiles modules and fills caches.
-            runs.round(&engine, &block)?;
-            runs = Runs::default();
-            for _ in 0..RUNS {
-                runs.round(&engine, &block)?;
+            Runs::default().round(&engines, &block, true)?;
+            let mut runs = Runs::default();
+            for run in 0..RUNS {
+                runs.round(&engines, &block, run % 2 == 0)?;
             }
             wakes.append(&mut runs.wakes);
             shapes.push(runs.costs(shape, clock_ns));
@@ -160,19 +162,38 @@ struct Runs {
 
 impl Runs {
     /// One execution of each kind; interleaved, so that a change of the machine's mood meets all.
-    fn round(&mut self, engine: &ContractEngine, block: &Block) -> Result<()> {
-        let alone = engine.execute_block_recorded(block, 1, RecordingDetail::Transactions)?;
+    /// With and without a recording take turns in going first.
+    fn round(
+        &mut self,
+        engines: &[ContractEngine; THREADS.len()],
+        block: &Block,
+        plain_first: bool,
+    ) -> Result<()> {
+        let each = RecordingDetail::Transactions;
+        let alone = engines[0].execute_block_recorded(block, 1, each)?;
         self.costs.push(alone.recording().context("not recorded")?.costs_ns());
-        for (threads, measured) in THREADS.into_iter().zip(&mut self.measured) {
-            let outcome = engine.execute_block_recorded(block, threads, RecordingDetail::Slices)?;
-            let (first, last, wake) = ends(&outcome)?;
-            let stages = &outcome.metrics().stages;
-            let execute_ns = nanos(stages.execute);
+        for ((threads, engine), measured) in
+            THREADS.into_iter().zip(engines).zip(&mut self.measured)
+        {
+            let plain = || engine.execute_block(block);
+            let slices = RecordingDetail::Slices;
+            let recorded = || engine.execute_block_recorded(block, threads, slices);
+            let (plain, recorded) = if plain_first {
+                let plain = plain()?;
+                (plain, recorded()?)
+            } else {
+                let recorded = recorded()?;
+                (plain()?, recorded)
+            };
+            let (first, last, wake) = ends(&recorded)?;
+            let stages = &plain.metrics().stages;
+            let recorded_ns = nanos(recorded.metrics().stages.execute);
             measured.push(Measured {
                 threads,
-                execute_ns,
-                around_ns: execute_ns.saturating_sub(last - first),
-                rest_ns: nanos(stages.total()).saturating_sub(execute_ns),
+                execute_ns: nanos(stages.execute),
+                recorded_ns,
+                around_ns: recorded_ns.saturating_sub(last - first),
+                rest_ns: nanos(stages.total()).saturating_sub(nanos(stages.execute)),
             });
             self.wakes.extend(wake);
         }
@@ -211,6 +232,7 @@ fn quartiles(runs: &mut [Measured]) -> Measured {
     Measured {
         threads: runs.first().map_or(0, |run| run.threads),
         execute_ns: of(|run| run.execute_ns),
+        recorded_ns: of(|run| run.recorded_ns),
         around_ns: of(|run| run.around_ns),
         rest_ns: of(|run| run.rest_ns),
     }
@@ -247,6 +269,7 @@ impl Costs {
                 .map(|threads| Measured {
                     threads,
                     execute_ns: 400 * txs / threads as u64,
+                    recorded_ns: 404 * txs / threads as u64,
                     around_ns: 1_000,
                     rest_ns: 50_000,
                 })

@@ -52,6 +52,8 @@ pub(crate) struct Check {
     pub predicted_ns: u64,
     /// Measured.
     pub measured_ns: u64,
+    /// Measured with a recording.
+    pub recorded_ns: u64,
 }
 
 impl Check {
@@ -59,6 +61,12 @@ impl Check {
     pub(crate) fn error_percent(&self) -> f64 {
         let measured = self.measured_ns.max(1) as f64;
         100.0 * (self.predicted_ns as f64 - measured) / measured
+    }
+
+    /// What a recording costs, in percent.
+    pub(crate) fn recording_percent(&self) -> f64 {
+        let measured = self.measured_ns.max(1) as f64;
+        100.0 * (self.recorded_ns as f64 - measured) / measured
     }
 }
 
@@ -112,6 +120,7 @@ fn of_block(
         threads: measured.threads,
         predicted_ns: row(measured.threads).execute_ns,
         measured_ns: measured.execute_ns,
+        recorded_ns: measured.recorded_ns,
     });
     Prediction {
         shape,
@@ -126,6 +135,6 @@ fn of_block(
 /// The measurement with the most threads that are not too many.
 fn nearest(measured: &[Measured], threads: usize) -> Measured {
     let fitting = measured.iter().rev().find(|measured| measured.threads <= threads);
-    let none = Measured { threads, execute_ns: 0, around_ns: 0, rest_ns: 0 };
+    let none = Measured { threads, execute_ns: 0, recorded_ns: 0, around_ns: 0, rest_ns: 0 };
     fitting.copied().unwrap_or(none)
 }

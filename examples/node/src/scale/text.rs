@@ -66,14 +66,16 @@ fn write_prediction(out: &mut String, prediction: &Prediction) -> fmt::Result {
         )?;
     }
     for check in &prediction.checks {
-        let Check { threads, predicted_ns, measured_ns } = check;
+        let Check { threads, predicted_ns, measured_ns, .. } = check;
         let threads = if *threads == 1 { "1 thread".into() } else { format!("{threads} threads") };
         writeln!(
             out,
-            "  execute on {threads}: predicted {}, measured {}, error {:+.1} %",
+            "  execute on {threads}: predicted {}, measured {}, error {:+.1} %; \
+             recording it costs {:+.1} %",
             time(*predicted_ns),
             time(*measured_ns),
-            check.error_percent()
+            check.error_percent(),
+            check.recording_percent(),
         )?;
     }
     Ok(())
@@ -99,6 +101,7 @@ pub(super) fn json(costs: &Costs, predictions: &[Prediction]) -> String {
             "predicted_ns": check.predicted_ns,
             "measured_ns": check.measured_ns,
             "error_percent": check.error_percent(),
+            "recording_percent": check.recording_percent(),
         })
     };
     let shapes = predictions.iter().map(|prediction| {

@@ -78,7 +78,7 @@ fn credits_to_a_hot_receiver_take_one_step_together() {
     let hottest = &json["accounts"][0];
     let figures = ["touches", "credits", "writes", "chain"].map(|field| &hottest[field]);
     // Credits, the receiver's own payment, credits.
-    assert_eq!(figures, [10, 9, 1, 3].map(|figure| Json::from(figure)).each_ref());
+    assert_eq!(figures, [10, 9, 1, 3].map(Json::from).each_ref());
     assert!(json["causes"].as_array().unwrap().iter().all(|cause| cause["name"] == "exchange"));
 }
 

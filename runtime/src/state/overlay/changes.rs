@@ -17,11 +17,9 @@ impl Overlay {
         range: std::ops::Range<usize>,
     ) -> Result<Vec<Change>, EngineError> {
         let mut changes = Vec::with_capacity(range.len());
-        for cell in &self.cells[range] {
-            let touched = cell.written.load(Ordering::Relaxed) > 0
-                || cell.credited.load(Ordering::Relaxed) > 0;
-            if touched {
-                self.account_changes(cell, &mut changes)?;
+        for (idx, cell) in range.clone().zip(&self.cells[range]) {
+            if cell.claims.any() {
+                self.account_changes(idx, cell, &mut changes)?;
             }
         }
         Ok(changes)
@@ -29,22 +27,23 @@ impl Overlay {
 
     fn account_changes(
         &self,
+        idx: usize,
         cell: &AccountCell,
         changes: &mut Vec<Change>,
     ) -> Result<(), EngineError> {
+        let address = self.addresses[idx];
         let mut account = cell.base.clone();
         account.nonce.0 = cell.nonce.load(Ordering::Relaxed);
         account.native.0 = cell.native.load(Ordering::Relaxed);
-        let mut extras = cell.extras.lock();
-        if let Some(extras) = extras.take() {
+        if let Some(extras) = self.extras.get().and_then(|extras| extras[idx].lock().take()) {
             for (asset, balance) in &extras.assets {
                 account.set_balance(*asset, Amount(*balance));
             }
-            self.extra_changes(cell, *extras, changes)?;
+            self.extra_changes(address, *extras, changes)?;
         }
         if account != cell.base {
             changes.push(Change {
-                key: StateKey::Account(cell.address),
+                key: StateKey::Account(address),
                 old: cell.base.exists().then(|| StateValue::Account(cell.base.clone())),
                 new: account.exists().then_some(StateValue::Account(account)),
             });
@@ -56,15 +55,12 @@ impl Overlay {
     #[allow(clippy::iter_over_hash_type)]
     fn extra_changes(
         &self,
-        cell: &AccountCell,
+        address: Address,
         extras: Extras,
         changes: &mut Vec<Change>,
     ) -> Result<(), EngineError> {
-        let slot_key = |name: SlotName| SlotKey {
-            contract: name.contract,
-            partition: cell.address,
-            key: name.key,
-        };
+        let slot_key =
+            |name: SlotName| SlotKey { contract: name.contract, partition: address, key: name.key };
         for (name, new) in extras.slots {
             let key = slot_key(name);
             let old = self.chain.slot(key.clone())?.map(StateValue::Slot);
@@ -76,13 +72,13 @@ impl Overlay {
             let new = match counter {
                 CounterCell::Known(value) => value,
                 CounterCell::Added(added) => {
-                    old.checked_add(added).ok_or_else(|| overflow("counter", cell.address))?
+                    old.checked_add(added).ok_or_else(|| overflow("counter", address))?
                 }
             };
             let value = |value| (value > 0).then_some(StateValue::Counter(value));
             changes.push(Change { key: StateKey::Counter(key), old: value(old), new: value(new) });
         }
-        if let (Some(record), Address::Contract(id)) = (extras.contract, cell.address) {
+        if let (Some(record), Address::Contract(id)) = (extras.contract, address) {
             let old = self.chain.contract(&id)?.map(StateValue::Contract);
             let new = Some(StateValue::Contract(record));
             changes.push(Change { key: StateKey::Contract(id), old, new });

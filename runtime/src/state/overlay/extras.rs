@@ -4,9 +4,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use tos_host_api::{AssetId, ContractId};
+use parking_lot::Mutex;
+use tos_host_api::{Address, AssetId, ContractId};
 
-use super::{AccountCell, Overlay, overflow};
+use super::{Overlay, overflow};
 use crate::error::EngineError;
 use crate::schedule::AccountIdx;
 use crate::state::journal::{DraftValue, SlotDraft};
@@ -20,6 +21,9 @@ pub(super) struct Extras {
     pub(super) counters: HashMap<SlotName, CounterCell, foldhash::fast::RandomState>,
     pub(super) contract: Option<ContractRecord>,
 }
+
+/// The extras of one account; `None` while the block changed none.
+pub(super) type ExtrasCell = Mutex<Option<Box<Extras>>>;
 
 /// A slot within one partition.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -45,14 +49,12 @@ impl Overlay {
         contract: ContractId,
         key: &[u8],
     ) -> Result<Option<Arc<[u8]>>, EngineError> {
-        let cell = &self.cells[account as usize];
         let name = SlotName { contract, key: key.into() };
-        if let Some(extras) = cell.extras.lock().as_ref()
-            && let Some(value) = extras.slots.get(&name)
+        if let Some(value) = self.changed_extras(account, |extras| extras.slots.get(&name).cloned())
         {
-            return Ok(value.clone());
+            return Ok(value);
         }
-        self.chain.slot(SlotKey { contract, partition: cell.address, key: name.key })
+        self.chain.slot(SlotKey { contract, partition: self.address(account), key: name.key })
     }
 
     /// A counter slot in the account's partition.
@@ -62,20 +64,16 @@ impl Overlay {
         contract: ContractId,
         key: &[u8],
     ) -> Result<u128, EngineError> {
-        let cell = &self.cells[account as usize];
         let name = SlotName { contract, key: key.into() };
-        let touched = {
-            let extras = cell.extras.lock();
-            extras.as_ref().and_then(|extras| extras.counters.get(&name).copied())
-        };
+        let touched = self.changed_extras(account, |extras| extras.counters.get(&name).copied());
         if let Some(CounterCell::Known(value)) = touched {
             return Ok(value);
         }
-        let base =
-            self.chain.counter(SlotKey { contract, partition: cell.address, key: name.key })?;
+        let partition = self.address(account);
+        let base = self.chain.counter(SlotKey { contract, partition, key: name.key })?;
         match touched {
             Some(CounterCell::Added(added)) => {
-                base.checked_add(added).ok_or_else(|| overflow("counter", cell.address))
+                base.checked_add(added).ok_or_else(|| overflow("counter", partition))
             }
             _ => Ok(base),
         }
@@ -87,8 +85,7 @@ impl Overlay {
         account: AccountIdx,
         contract: &ContractId,
     ) -> Result<Option<ContractRecord>, EngineError> {
-        let cell = &self.cells[account as usize];
-        let changed = cell.extras.lock().as_ref().and_then(|extras| extras.contract.clone());
+        let changed = self.changed_extras(account, |extras| extras.contract.clone());
         match changed {
             Some(record) => Ok(Some(record)),
             None => self.chain.contract(contract),
@@ -97,9 +94,13 @@ impl Overlay {
 }
 
 /// Publishes a slot. The access check made sure that only an addition happens under `Credit`.
-pub(super) fn merge_slot(cell: &AccountCell, slot: &SlotDraft) -> Result<(), EngineError> {
+pub(super) fn merge_slot(
+    extras: &ExtrasCell,
+    slot: &SlotDraft,
+    account: &Address,
+) -> Result<(), EngineError> {
     let name = SlotName { contract: slot.contract, key: slot.key.clone() };
-    let mut extras = cell.extras.lock();
+    let mut extras = extras.lock();
     let extras = extras.get_or_insert_default();
     match &slot.value {
         DraftValue::Slot { value, .. } => {
@@ -111,7 +112,7 @@ pub(super) fn merge_slot(cell: &AccountCell, slot: &SlotDraft) -> Result<(), Eng
         DraftValue::Counter { known: None, added } => {
             let counter = extras.counters.entry(name).or_insert(CounterCell::Added(0));
             let (CounterCell::Added(sum) | CounterCell::Known(sum)) = counter;
-            *sum = sum.checked_add(*added).ok_or_else(|| overflow("counter", cell.address))?;
+            *sum = sum.checked_add(*added).ok_or_else(|| overflow("counter", *account))?;
         }
     }
     Ok(())

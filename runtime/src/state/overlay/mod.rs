@@ -10,80 +10,101 @@
 mod changes;
 mod extras;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
-use parking_lot::Mutex;
 use tos_host_api::{AccessMode, Address, AssetId, TxIndex};
 
-use self::extras::{Extras, merge_slot};
+use self::extras::{Extras, ExtrasCell, merge_slot};
 use super::Account;
 use super::chain_state::ChainState;
 use super::journal::{AccountDraft, Journal};
 use crate::error::EngineError;
+use crate::execute::PlainTransfer;
 use crate::schedule::AccountIdx;
 
 /// Values of the block's accounts and of the slots in their partitions.
 pub(crate) struct Overlay {
     chain: Arc<ChainState>,
+    addresses: Arc<[Address]>,
     cells: Vec<AccountCell>,
+    /// Everything rarer, by account; made when something rarer first changes, because many blocks
+    /// only move native units. A lock is held only within a method, never while another is taken.
+    extras: OnceLock<Vec<ExtrasCell>>,
 }
 
-/// One account of the block.
+/// One account of the block. On a cache line of its own: transfers of native units touch nothing
+/// else of it.
+#[repr(align(64))]
 pub(crate) struct AccountCell {
-    address: Address,
-    /// The account before the block.
-    base: Account,
     nonce: AtomicU64,
     native: AtomicU64,
-    /// One plus the last batch that wrote the account; 0 for none.
-    written: AtomicU32,
-    /// One plus the last batch that credited the account; 0 for none.
-    credited: AtomicU32,
-    /// Everything rarer. Held only within a method, never while another lock is taken.
-    extras: Mutex<Option<Box<Extras>>>,
+    claims: Claims,
+    /// The account before the block.
+    base: Account,
 }
 
-impl AccountCell {
-    pub(crate) fn new(address: Address, base: Account) -> Self {
-        Self {
-            address,
-            nonce: AtomicU64::new(base.nonce.0),
-            native: AtomicU64::new(base.native.0),
-            base,
-            written: AtomicU32::new(0),
-            credited: AtomicU32::new(0),
-            extras: Mutex::new(None),
-        }
-    }
+/// The last batches that wrote an account and that credited it, each plus one and 0 for none: the
+/// writer in the upper half, the creditor in the lower. One word, so a claim sees both at once.
+#[derive(Default)]
+struct Claims(AtomicU64);
 
-    /// Notes that a transaction of `batch` merges into this account.
+impl Claims {
+    /// Notes that a transaction of `batch` merges under `mode`; `false` if it clashes with an
+    /// earlier one.
     ///
     /// Two writers, or a writer and a creditor, of one batch mean that the schedule or an access
     /// check is wrong: whatever the values are now, they may depend on the order of threads.
-    fn claim(&self, mode: AccessMode, batch: u32, tx: TxIndex) -> Result<(), EngineError> {
-        let stamp = batch + 1;
-        let clashes = match mode {
+    fn claim(&self, mode: AccessMode, batch: u32) -> bool {
+        let stamp = u64::from(batch + 1);
+        match mode {
             AccessMode::Write => {
-                self.written.swap(stamp, Ordering::Relaxed) >= stamp
-                    || self.credited.load(Ordering::Relaxed) >= stamp
+                let before = self.0.swap(stamp << 32 | stamp, Ordering::Relaxed);
+                // A writer leaves the stamp in both halves, so the lower one is the later of both.
+                (before >> 32) < stamp && (before & HALF) < stamp
             }
             AccessMode::Credit => {
-                self.credited.fetch_max(stamp, Ordering::Relaxed);
-                self.written.load(Ordering::Relaxed) >= stamp
+                let mut before = self.0.load(Ordering::Relaxed);
+                if (before & HALF) < stamp {
+                    // The upper half is that of `before` unless a writer is at it, whose stamp is
+                    // then found in what the exchange returns.
+                    let after = before & !HALF | stamp;
+                    before = self.0.fetch_max(after, Ordering::Relaxed);
+                }
+                (before >> 32) < stamp
             }
-            AccessMode::Read => true,
-        };
-        if clashes {
-            return Err(EngineError::ConflictingWrites { tx, account: self.address, batch });
+            AccessMode::Read => false,
         }
-        Ok(())
+    }
+
+    fn any(&self) -> bool {
+        self.0.load(Ordering::Relaxed) > 0
+    }
+}
+
+/// The lower half of [`Claims`].
+const HALF: u64 = u32::MAX as u64;
+
+impl AccountCell {
+    /// An account as it is before the block.
+    pub(crate) fn new(base: Account) -> Self {
+        Self {
+            nonce: AtomicU64::new(base.nonce.0),
+            native: AtomicU64::new(base.native.0),
+            claims: Claims::default(),
+            base,
+        }
     }
 }
 
 impl Overlay {
-    pub(crate) fn new(chain: Arc<ChainState>, cells: Vec<AccountCell>) -> Self {
-        Self { chain, cells }
+    /// An overlay on the tip for accounts with these addresses.
+    pub(crate) fn new(
+        chain: Arc<ChainState>,
+        addresses: Arc<[Address]>,
+        cells: Vec<AccountCell>,
+    ) -> Self {
+        Self { chain, addresses, cells, extras: OnceLock::new() }
     }
 
     pub(crate) fn chain(&self) -> &ChainState {
@@ -91,7 +112,7 @@ impl Overlay {
     }
 
     pub(crate) fn address(&self, account: AccountIdx) -> Address {
-        self.cells[account as usize].address
+        self.addresses[account as usize]
     }
 
     /// Nonce and native balance.
@@ -102,10 +123,8 @@ impl Overlay {
 
     /// The balance of an asset other than the native one.
     pub(crate) fn asset_balance(&self, account: AccountIdx, asset: &AssetId) -> u64 {
-        let cell = &self.cells[account as usize];
-        let changed =
-            cell.extras.lock().as_ref().and_then(|extras| extras.assets.get(asset).copied());
-        changed.unwrap_or_else(|| cell.base.balance(asset).0)
+        let changed = self.changed_extras(account, |extras| extras.assets.get(asset).copied());
+        changed.unwrap_or_else(|| self.cells[account as usize].base.balance(asset).0)
     }
 
     /// Publishes what a finished transaction of `batch` changed.
@@ -121,16 +140,94 @@ impl Overlay {
     ) -> Result<(), EngineError> {
         for draft in journal.drafts() {
             if draft.touched {
-                let cell = &self.cells[draft.account as usize];
-                cell.claim(draft.mode, batch, tx)?;
-                merge_account(cell, draft)?;
+                self.claim(draft.account, draft.mode, batch, tx)?;
+                self.merge_account(draft)?;
             }
         }
         for slot in journal.slots() {
             if slot.changed() {
                 let draft = &journal.drafts()[slot.position];
-                merge_slot(&self.cells[draft.account as usize], slot)?;
+                merge_slot(self.extras(draft.account), slot, &draft.address)?;
             }
+        }
+        Ok(())
+    }
+
+    /// Publishes a plain transfer of `batch` if its source can afford it; `false` if it has to go
+    /// the general way. Nothing has happened then.
+    ///
+    /// # Errors
+    /// See [`Overlay::merge`].
+    pub(crate) fn transfer(
+        &self,
+        transfer: &PlainTransfer,
+        batch: u32,
+        tx: TxIndex,
+    ) -> Result<bool, EngineError> {
+        let source = &self.cells[transfer.source as usize];
+        let native = source.native.load(Ordering::Relaxed);
+        if source.nonce.load(Ordering::Relaxed) != transfer.nonce || native < transfer.needed {
+            return Ok(false);
+        }
+        self.claim(transfer.source, AccessMode::Write, batch, tx)?;
+        source.nonce.store(transfer.nonce + 1, Ordering::Relaxed);
+        source.native.store(native - transfer.debit, Ordering::Relaxed);
+        self.claim(transfer.destination, AccessMode::Credit, batch, tx)?;
+        self.credit(transfer.destination, transfer.amount)?;
+        Ok(true)
+    }
+
+    fn claim(
+        &self,
+        account: AccountIdx,
+        mode: AccessMode,
+        batch: u32,
+        tx: TxIndex,
+    ) -> Result<(), EngineError> {
+        if self.cells[account as usize].claims.claim(mode, batch) {
+            return Ok(());
+        }
+        Err(EngineError::ConflictingWrites { tx, account: self.address(account), batch })
+    }
+
+    /// Adds to a native balance without reading it.
+    fn credit(&self, account: AccountIdx, amount: u64) -> Result<(), EngineError> {
+        let before = self.cells[account as usize].native.fetch_add(amount, Ordering::Relaxed);
+        // A wrapped sum is never seen: the error discards the whole overlay.
+        match before.checked_add(amount) {
+            Some(_) => Ok(()),
+            None => Err(overflow("native balance", self.address(account))),
+        }
+    }
+
+    /// Publishes nonce, balances and contract record.
+    fn merge_account(&self, draft: &AccountDraft) -> Result<(), EngineError> {
+        let cell = &self.cells[draft.account as usize];
+        if draft.mode == AccessMode::Write {
+            if draft.loaded {
+                cell.nonce.store(draft.nonce, Ordering::Relaxed);
+                cell.native.store(draft.native, Ordering::Relaxed);
+            }
+        } else if draft.added > 0 {
+            self.credit(draft.account, draft.added)?;
+        }
+        if draft.assets.is_empty() && draft.contract.is_none() {
+            return Ok(());
+        }
+        let mut extras = self.extras(draft.account).lock();
+        let extras = extras.get_or_insert_default();
+        for asset in &draft.assets {
+            let base = || cell.base.balance(&asset.asset).0;
+            let balance = extras.assets.entry(asset.asset).or_insert_with(base);
+            *balance = if draft.mode == AccessMode::Write {
+                asset.balance
+            } else {
+                let sum = balance.checked_add(asset.added);
+                sum.ok_or_else(|| overflow("asset balance", draft.address))?
+            };
+        }
+        if let Some(record) = &draft.contract {
+            extras.contract = Some(record.clone());
         }
         Ok(())
     }
@@ -139,9 +236,25 @@ impl Overlay {
     pub(crate) fn credit_fees(&self, account: AccountIdx, fees: u64) -> Result<(), EngineError> {
         let cell = &self.cells[account as usize];
         let sum = cell.native.load(Ordering::Relaxed).checked_add(fees);
-        cell.native.store(sum.ok_or_else(|| overflow("fees", cell.address))?, Ordering::Relaxed);
-        cell.credited.fetch_max(1, Ordering::Relaxed);
+        let sum = sum.ok_or_else(|| overflow("fees", self.address(account)))?;
+        cell.native.store(sum, Ordering::Relaxed);
+        cell.claims.0.fetch_max(1, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Everything rarer of an account, to be changed.
+    fn extras(&self, account: AccountIdx) -> &ExtrasCell {
+        let make = || self.cells.iter().map(|_| ExtrasCell::default()).collect();
+        &self.extras.get_or_init(make)[account as usize]
+    }
+
+    /// Looks at what the block changed of everything rarer of an account.
+    fn changed_extras<T>(
+        &self,
+        account: AccountIdx,
+        look: impl FnOnce(&Extras) -> Option<T>,
+    ) -> Option<T> {
+        self.extras.get()?[account as usize].lock().as_deref().and_then(look)
     }
 
     /// How many accounts the block names.
@@ -150,65 +263,19 @@ impl Overlay {
     }
 }
 
-/// Publishes nonce, balances and contract record.
-fn merge_account(cell: &AccountCell, draft: &AccountDraft) -> Result<(), EngineError> {
-    if draft.mode == AccessMode::Write {
-        if draft.loaded {
-            cell.nonce.store(draft.nonce, Ordering::Relaxed);
-            cell.native.store(draft.native, Ordering::Relaxed);
-        }
-    } else if draft.added > 0 {
-        let before = cell.native.fetch_add(draft.added, Ordering::Relaxed);
-        // A wrapped sum is never seen: the error discards the whole overlay.
-        before.checked_add(draft.added).ok_or_else(|| overflow("native balance", cell.address))?;
-    }
-    if draft.assets.is_empty() && draft.contract.is_none() {
-        return Ok(());
-    }
-    let mut extras = cell.extras.lock();
-    let extras = extras.get_or_insert_default();
-    for asset in &draft.assets {
-        let balance =
-            extras.assets.entry(asset.asset).or_insert_with(|| cell.base.balance(&asset.asset).0);
-        *balance = if draft.mode == AccessMode::Write {
-            asset.balance
-        } else {
-            balance
-                .checked_add(asset.added)
-                .ok_or_else(|| overflow("asset balance", cell.address))?
-        };
-    }
-    if let Some(record) = &draft.contract {
-        extras.contract = Some(record.clone());
-    }
-    Ok(())
-}
-
 fn overflow(what: &'static str, account: Address) -> EngineError {
     EngineError::Overflow { what, account }
 }
 
 #[cfg(test)]
 mod tests {
-    use tos_host_api::PublicKey;
-
     use super::*;
     use AccessMode::{Credit, Read, Write};
 
     /// Whether these claims on one account, each in its batch, are all granted.
     fn granted(claims: &[(AccessMode, u32)]) -> bool {
-        let cell = AccountCell::new(Address::Key(PublicKey([1; 32])), Account::default());
-        let claim = |(tx, (mode, batch)): (TxIndex, &(AccessMode, u32))| match cell
-            .claim(*mode, *batch, tx)
-        {
-            Ok(()) => true,
-            Err(EngineError::ConflictingWrites { tx: found, account, batch: of }) => {
-                assert_eq!((found, account, of), (tx, cell.address, *batch));
-                false
-            }
-            Err(other) => panic!("{other}"),
-        };
-        (0..).zip(claims).all(claim)
+        let cell = Claims::default();
+        claims.iter().all(|(mode, batch)| cell.claim(*mode, *batch))
     }
 
     #[test]

@@ -1,0 +1,106 @@
+//! What executing a block leaves behind besides its overlay, by transaction.
+//!
+//! A plain transfer that succeeds has a receipt that follows from the transaction, so the executors
+//! only mark it; whoever needs the receipt writes it. Everything else has an output of its own.
+
+use std::ops::Range;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use tos_host_api::TxIndex;
+
+use super::TxOutput;
+use crate::error::EngineError;
+use crate::verify::VerifiedTransaction;
+
+/// Not executed.
+const MISSING: u8 = 0;
+/// A plain transfer that succeeded.
+const PLAIN: u8 = 1;
+/// Its output is in the list of the worker that executed it.
+const FULL: u8 = 2;
+
+/// Marks of transactions while a block executes; all workers share it.
+///
+/// Relaxed throughout: a mark is written once and read when the workers are done.
+pub(super) struct Marks(Vec<AtomicU8>);
+
+impl Marks {
+    pub(super) fn new(transactions: usize) -> Self {
+        Self((0..transactions).map(|_| AtomicU8::new(MISSING)).collect())
+    }
+
+    /// Notes that a plain transfer succeeded.
+    pub(super) fn plain(&self, tx: TxIndex) {
+        self.0[tx as usize].store(PLAIN, Ordering::Relaxed);
+    }
+}
+
+/// Outputs in the order in which one worker came by them.
+pub(super) type OwnOutputs = Vec<(TxIndex, TxOutput)>;
+
+/// The outputs of a block; every transaction has one.
+pub(crate) struct Outputs {
+    marks: Vec<u8>,
+    /// By worker.
+    lists: Vec<Vec<Option<TxOutput>>>,
+    /// By transaction: worker and position in its list. Empty when all lists are.
+    places: Vec<(u32, u32)>,
+}
+
+impl Outputs {
+    /// Outputs in block order.
+    pub(crate) fn of_list(outputs: Vec<TxOutput>) -> Self {
+        Self {
+            marks: vec![FULL; outputs.len()],
+            places: (0..).map(|position| (0, position)).take(outputs.len()).collect(),
+            lists: vec![outputs.into_iter().map(Some).collect()],
+        }
+    }
+
+    /// Puts together what the workers have.
+    ///
+    /// # Errors
+    /// [`EngineError::Bug`] when a transaction was not executed.
+    pub(super) fn collect(marks: Marks, lists: Vec<OwnOutputs>) -> Result<Self, EngineError> {
+        let mut marks: Vec<u8> = marks.0.into_iter().map(AtomicU8::into_inner).collect();
+        let any = lists.iter().any(|list| !list.is_empty());
+        let mut places = vec![(0, 0); if any { marks.len() } else { 0 }];
+        let mut own = Vec::with_capacity(lists.len());
+        for (worker, list) in (0..).zip(lists) {
+            for (position, (tx, _)) in (0..).zip(&list) {
+                marks[*tx as usize] = FULL;
+                places[*tx as usize] = (worker, position);
+            }
+            own.push(list.into_iter().map(|(_, output)| Some(output)).collect());
+        }
+        if marks.contains(&MISSING) {
+            return Err(EngineError::Bug("the schedule left a transaction unexecuted".into()));
+        }
+        Ok(Self { marks, lists: own, places })
+    }
+
+    /// How many transactions.
+    pub(crate) fn len(&self) -> usize {
+        self.marks.len()
+    }
+
+    /// The outputs of these transactions of the block, in block order. Each is handed out once.
+    ///
+    /// # Panics
+    /// When an output has been handed out: a bug of the caller.
+    pub(crate) fn take<'a>(
+        &'a mut self,
+        range: Range<usize>,
+        transactions: &'a [VerifiedTransaction],
+    ) -> impl Iterator<Item = TxOutput> + 'a {
+        let Self { marks, lists, places } = self;
+        range.map(move |tx| match marks[tx] {
+            PLAIN => TxOutput::plain(&transactions[tx]),
+            _ => {
+                let (worker, position) = places[tx];
+                let output = lists[worker as usize][position as usize].take();
+                output.expect("an output is handed out once")
+            }
+        })
+    }
+}
