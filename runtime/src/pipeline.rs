@@ -71,7 +71,9 @@ impl Pipeline {
         let workers = match mode {
             Mode::Sequential => 1,
             Mode::Parallel { threads_max, recording } => {
-                env.recording = recording.map(|detail| RecordingPlan { origin: time, detail });
+                let transactions = schedule.len();
+                let plan = |detail| RecordingPlan { origin: time, detail, transactions };
+                env.recording = recording.map(plan);
                 useful_workers(&schedule, self.pool.len().min(threads_max))
             }
         };

@@ -11,7 +11,7 @@ use crate::metrics::Stopwatch;
 /// reading per slice stays below a hundredth of the work it measures.
 const SLICE_NS: u64 = 4_000;
 /// Most transactions of a slice, so that a picture of the block stays sharp.
-const SLICE_MAX: usize = 64;
+const SLICE_MAX: usize = 128;
 
 /// How often the clock is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +29,8 @@ pub enum RecordingDetail {
 pub(crate) struct RecordingPlan {
     pub(crate) origin: Stopwatch,
     pub(crate) detail: RecordingDetail,
+    /// How many transactions the block has: the longest list that a worker can need.
+    pub(crate) transactions: usize,
 }
 
 impl RecordingPlan {
@@ -39,7 +41,7 @@ impl RecordingPlan {
             opened: 0,
             closes: 1,
             times: Vec::new(),
-            order: Vec::new(),
+            order: Vec::with_capacity(self.transactions),
         }
     }
 }
@@ -261,6 +263,10 @@ mod tests {
         Recording { workers }
     }
 
+    fn plan(detail: RecordingDetail) -> RecordingPlan {
+        RecordingPlan { origin: Stopwatch::start(), detail, transactions: 100 }
+    }
+
     #[test]
     fn slices_are_told_worker_by_worker() {
         let recording = recording();
@@ -297,7 +303,7 @@ mod tests {
         assert_eq!(next_slice(1, 100), 2);
         assert_eq!(next_slice(2, 200), 4);
         assert_eq!(next_slice(32, 3_200), 40);
-        assert_eq!(next_slice(64, 100), SLICE_MAX);
+        assert_eq!(next_slice(SLICE_MAX, 100), SLICE_MAX);
         assert_eq!(next_slice(40, 40_000), 4);
         assert_eq!(next_slice(40, 10_000_000), 1);
         assert_eq!(next_slice(3, 0), 6);
@@ -305,8 +311,7 @@ mod tests {
 
     #[test]
     fn a_recorder_closes_what_is_open_when_its_worker_pauses() {
-        let origin = Stopwatch::start();
-        let mut recorder = RecordingPlan { origin, detail: RecordingDetail::Slices }.recorder();
+        let mut recorder = plan(RecordingDetail::Slices).recorder();
         // As after a run of cheap transactions.
         recorder.closes = 10;
         for tx in 0..3 {
@@ -325,9 +330,7 @@ mod tests {
 
     #[test]
     fn in_full_detail_every_transaction_is_a_slice() {
-        let origin = Stopwatch::start();
-        let plan = RecordingPlan { origin, detail: RecordingDetail::Transactions };
-        let mut recorder = plan.recorder();
+        let mut recorder = plan(RecordingDetail::Transactions).recorder();
         (0..100).for_each(|tx| recorder.ran(tx));
         assert_eq!(recorder.times.len(), 100);
     }

@@ -2,28 +2,26 @@
 //! prediction can be repeated.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use serde::{Deserialize, Serialize};
 use tos_benches::chain;
-use tos_runtime::explain::RecordingDetail;
-use tos_runtime::{Block, BlockOutcome, ContractEngine};
+use tos_runtime::explain::{Recording, RecordingDetail, Span};
+use tos_runtime::{Block, ContractEngine};
 
 use super::shapes::Shape;
 use crate::seeded;
 
 /// Version of the file.
 const VERSION: u32 = 1;
-/// Executions of each kind. Of every figure the lower quartile is taken: what slows a run down is
-/// mostly somebody else on the machine, and nothing makes one faster.
+/// Executions of each kind. What slows one down is mostly somebody else on the machine, and nothing
+/// makes one faster: of whole stages the least is taken, of single transactions the lower quartile.
 const RUNS: usize = 15;
 /// Threads that predictions are checked with.
 const THREADS: [usize; 2] = [1, 2];
 /// The longest time a file may state, so that no sum of them overflows: a quarter of an hour.
 const TIME_MAX_NS: u64 = 1_000_000_000_000;
-/// Clock readings that are timed to learn what one costs.
-const CLOCK_READINGS: u32 = 100_000;
 
 /// Everything that was measured.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,7 +74,6 @@ impl Costs {
         // Equal chains, so that one block fits on both.
         let engines =
             [seeded::engine(&mut world, THREADS[0])?, seeded::engine(&mut world, THREADS[1])?];
-        let clock_ns = clock_ns();
         let (mut wakes, mut shapes) = (Vec::new(), Vec::new());
         for shape in Shape::ALL {
             // Nothing is committed, so every block is the next one of the same world.
@@ -90,7 +87,7 @@ impl Costs {
                 runs.round(&engines, &block, run % 2 == 0)?;
             }
             wakes.append(&mut runs.wakes);
-            shapes.push(runs.costs(shape, clock_ns));
+            shapes.push(runs.costs(shape));
         }
         let &seeded::Options { seed, txs, contracts, conflicts, accounts } = options;
         let wake_ns = quartile(&mut wakes);
@@ -155,6 +152,8 @@ impl Costs {
 struct Runs {
     /// By run: what each transaction took.
     costs: Vec<Vec<u64>>,
+    /// The same, but cheap transactions measured several at a time.
+    slices: Vec<Recording>,
     /// By number of threads, then by run.
     measured: [Vec<Measured>; THREADS.len()],
     wakes: Vec<u64>,
@@ -185,7 +184,11 @@ impl Runs {
                 let recorded = recorded()?;
                 (plain()?, recorded)
             };
-            let (first, last, wake) = ends(&recorded)?;
+            let recording = recorded.recording().context("not recorded")?;
+            if threads == 1 {
+                self.slices.push(recording.clone());
+            }
+            let (first, last, wake) = ends(recording);
             let stages = &plain.metrics().stages;
             let recorded_ns = nanos(recorded.metrics().stages.execute);
             measured.push(Measured {
@@ -200,35 +203,39 @@ impl Runs {
         Ok(())
     }
 
-    fn costs(mut self, shape: Shape, clock_ns: u64) -> ShapeCosts {
-        let txs = self.costs.first().map_or(0, Vec::len);
-        let cost = |tx: usize| {
-            let mut costs: Vec<_> = self.costs.iter().map(|costs| costs[tx]).collect();
-            // Each measurement contains one reading of the clock.
-            quartile(&mut costs).saturating_sub(clock_ns)
-        };
-        let costs_ns = (0..txs).map(cost).collect();
-        let measured = self.measured.iter_mut().map(|runs| quartiles(runs)).collect();
-        ShapeCosts { name: shape.name().to_owned(), costs_ns, measured }
+    fn costs(mut self, shape: Shape) -> ShapeCosts {
+        let weights = quartiles(&self.costs);
+        // Reading the clock takes as long as a transfer, so how long a transaction takes beside its
+        // neighbours comes from single measurements, and how long they take together does not.
+        let spans = self.slices.iter().map(|recording| recording.spans(&weights));
+        let costs: Vec<Vec<u64>> =
+            spans.map(|spans| spans.iter().map(Span::duration_ns).collect()).collect();
+        let measured = self.measured.iter_mut().map(|runs| least(runs)).collect();
+        ShapeCosts { name: shape.name().to_owned(), costs_ns: quartiles(&costs), measured }
     }
+}
+
+/// By transaction: the lower quartile over runs.
+pub(crate) fn quartiles(runs: &[Vec<u64>]) -> Vec<u64> {
+    let txs = runs.first().map_or(0, Vec::len);
+    let of = |tx: usize| quartile(&mut runs.iter().map(|run| run[tx]).collect::<Vec<_>>());
+    (0..txs).map(of).collect()
 }
 
 /// When the first transaction began, when the last had ended, and how much later than the first the
 /// second worker began, if there was one.
-fn ends(outcome: &BlockOutcome) -> Result<(u64, u64, Option<u64>)> {
-    let recording = outcome.recording().context("not recorded")?;
+fn ends(recording: &Recording) -> (u64, u64, Option<u64>) {
     let slices = || (0..recording.workers()).flat_map(|worker| recording.slices(worker));
     let first = slices().map(|slice| nanos(slice.started)).min().unwrap_or(0);
     let last = slices().map(|slice| nanos(slice.finished)).max().unwrap_or(0);
     let begins = |worker| recording.slices(worker).next().map(|slice| nanos(slice.started));
     let second = if recording.workers() > 1 { begins(1) } else { None };
     let wake = second.zip(begins(0)).map(|(second, own)| second.saturating_sub(own));
-    Ok((first, last, wake))
+    (first, last, wake)
 }
 
-fn quartiles(runs: &mut [Measured]) -> Measured {
-    let of =
-        |figure: fn(&Measured) -> u64| quartile(&mut runs.iter().map(figure).collect::<Vec<_>>());
+fn least(runs: &[Measured]) -> Measured {
+    let of = |figure: fn(&Measured) -> u64| runs.iter().map(figure).min().unwrap_or(0);
     Measured {
         threads: runs.first().map_or(0, |run| run.threads),
         execute_ns: of(|run| run.execute_ns),
@@ -239,18 +246,9 @@ fn quartiles(runs: &mut [Measured]) -> Measured {
 }
 
 /// The value that a quarter of all do not reach.
-pub(crate) fn quartile(values: &mut [u64]) -> u64 {
+fn quartile(values: &mut [u64]) -> u64 {
     values.sort_unstable();
     values.get(values.len() / 4).copied().unwrap_or(0)
-}
-
-/// What reading the clock takes.
-fn clock_ns() -> u64 {
-    let start = Instant::now();
-    for _ in 0..CLOCK_READINGS {
-        std::hint::black_box(Instant::now());
-    }
-    nanos(start.elapsed() / CLOCK_READINGS)
 }
 
 fn nanos(time: Duration) -> u64 {

@@ -20,7 +20,7 @@ use clap::Args;
 
 use crate::{Finished, seeded};
 use costs::Costs;
-pub(crate) use costs::quartile;
+pub(crate) use costs::quartiles;
 
 /// Options of `scale`.
 #[derive(Args, Debug, Clone)]

@@ -11,7 +11,7 @@ use tos_runtime::{
     AccessSet, Block, BlockOutcome, ContractEngine, Dependency, Gas, Schedule, TxIndex,
 };
 
-use crate::scale::quartile;
+use crate::scale::quartiles;
 
 /// Executions on one thread; of the times of each transaction the lower quartile is taken.
 const RUNS: usize = 5;
@@ -141,8 +141,7 @@ fn costs_alone(engine: &ContractEngine, block: &Block) -> Result<Vec<u64>> {
         let outcome = engine.execute_block_recorded(block, 1, RecordingDetail::Transactions)?;
         runs.push(recording(&outcome)?.costs_ns());
     }
-    let cost = |tx: usize| quartile(&mut runs.iter().map(|run| run[tx]).collect::<Vec<_>>());
-    Ok((0..block.transactions().len()).map(cost).collect())
+    Ok(quartiles(&runs))
 }
 
 /// Of several executions the one with the median time.
