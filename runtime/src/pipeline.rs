@@ -11,7 +11,6 @@ use crate::config::ProtocolParams;
 use crate::error::EngineError;
 use crate::execute::{
     BlockEnv, ExecutionObserver, WorkerPool, execute_in_parallel, execute_in_sequence,
-    useful_workers,
 };
 use crate::metrics::{ExecutionMetrics, Stopwatch, WorkerTimes};
 use crate::outcome::{BlockOutcome, HeaderParts, seal};
@@ -61,19 +60,13 @@ impl Pipeline {
         let env = Arc::new(self.prefetch_modules(block)?);
         metrics.stages.prefetch = time.lap();
 
-        let workers = match mode {
-            Mode::Sequential => 1,
-            Mode::Parallel => useful_workers(&schedule, self.pool.len()),
-        };
         let mut executed = match mode {
             Mode::Sequential => {
                 let table = schedule.table();
                 let work = || execute_in_sequence(&env, &overlay, table, block.transactions());
                 self.modules.with_calls(env.runs_contracts(), work)?
             }
-            Mode::Parallel => {
-                execute_in_parallel(&env, &overlay, &schedule, block, &self.pool, workers)?
-            }
+            Mode::Parallel => execute_in_parallel(&env, &overlay, &schedule, block, &self.pool)?,
         };
         metrics.stages.execute = time.lap();
 
@@ -92,7 +85,7 @@ impl Pipeline {
         let record = seal(header, merged.change_set, &merged.results);
         metrics.stages.digest = time.lap();
 
-        describe(&mut metrics, &schedule, workers, executed.workers);
+        describe(&mut metrics, &schedule, executed.workers);
         Ok(BlockOutcome {
             record: Arc::new(record),
             results: merged.results,
@@ -127,12 +120,8 @@ impl Pipeline {
 }
 
 /// Fills in what is known about the schedule and the workers.
-fn describe(
-    metrics: &mut ExecutionMetrics,
-    schedule: &Schedule,
-    workers: usize,
-    times: WorkerTimes,
-) {
+fn describe(metrics: &mut ExecutionMetrics, schedule: &Schedule, times: WorkerTimes) {
+    let workers = times.busy.len();
     metrics.threads = workers;
     metrics.transactions = schedule.len();
     if workers > 1 {
