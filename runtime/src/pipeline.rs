@@ -12,7 +12,6 @@ use crate::config::ProtocolParams;
 use crate::error::EngineError;
 use crate::execute::{
     BlockEnv, ExecutionObserver, WorkerPool, execute_in_parallel, execute_in_sequence,
-    useful_workers,
 };
 use crate::explain::{RecordingDetail, RecordingPlan};
 use crate::metrics::{ExecutionMetrics, Stopwatch, WorkerTimes};
@@ -68,15 +67,10 @@ impl Pipeline {
         let mut env = self.prefetch_modules(block)?;
         metrics.stages.prefetch = time.lap();
 
-        let workers = match mode {
-            Mode::Sequential => 1,
-            Mode::Parallel { threads_max, recording } => {
-                let transactions = schedule.len();
-                let plan = |detail| RecordingPlan { origin: time, detail, transactions };
-                env.recording = recording.map(plan);
-                useful_workers(&schedule, self.pool.len().min(threads_max))
-            }
-        };
+        if let Mode::Parallel { recording: Some(detail), .. } = mode {
+            let transactions = schedule.len();
+            env.recording = Some(RecordingPlan { origin: time, detail, transactions });
+        }
         let env = Arc::new(env);
         let mut executed = match mode {
             Mode::Sequential => {
@@ -84,8 +78,8 @@ impl Pipeline {
                 let work = || execute_in_sequence(&env, &overlay, table, block.transactions());
                 self.modules.with_calls(env.runs_contracts(), work)?
             }
-            Mode::Parallel { .. } => {
-                execute_in_parallel(&env, &overlay, &schedule, block, &self.pool, workers)?
+            Mode::Parallel { threads_max, .. } => {
+                execute_in_parallel(&env, &overlay, &schedule, block, &self.pool, threads_max)?
             }
         };
         metrics.stages.execute = time.lap();
@@ -105,7 +99,7 @@ impl Pipeline {
         let record = seal(header, merged.change_set, &merged.results);
         metrics.stages.digest = time.lap();
 
-        describe(&mut metrics, &schedule, workers, executed.workers);
+        describe(&mut metrics, &schedule, executed.workers);
         Ok(BlockOutcome {
             record: Arc::new(record),
             results: merged.results,
@@ -142,12 +136,8 @@ impl Pipeline {
 }
 
 /// Fills in what is known about the schedule and the workers.
-fn describe(
-    metrics: &mut ExecutionMetrics,
-    schedule: &Schedule,
-    workers: usize,
-    times: WorkerTimes,
-) {
+fn describe(metrics: &mut ExecutionMetrics, schedule: &Schedule, times: WorkerTimes) {
+    let workers = times.busy.len();
     metrics.threads = workers;
     metrics.transactions = schedule.len();
     if workers > 1 {

@@ -18,7 +18,7 @@ pub(crate) use callable::{Callable, callable};
 pub(crate) use interrupt::Interrupt;
 pub use observer::{ExecutionObserver, GuestMessage};
 pub(crate) use outputs::Outputs;
-pub(crate) use parallel::{execute_in_parallel, initial_chunk, useful_workers};
+pub(crate) use parallel::{Kind, Plan, execute_in_parallel};
 pub(crate) use plain::PlainTransfer;
 pub(crate) use scope::{Lent, Scope};
 pub(crate) use sequential::execute_in_sequence;

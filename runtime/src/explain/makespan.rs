@@ -2,33 +2,28 @@
 //! played through with costs that the caller states. A pure function of whole numbers, so equal
 //! costs give equal answers on every machine.
 //!
-//! The rule is the executor's own: transactions that wait for nothing are taken in chunks in block
-//! order; a worker runs what it has released itself, the latest first; what it holds beyond its next
-//! transaction it shares as soon as somebody is idle. What is left out: workers do not slow each
-//! other down, neither by memory nor by locks.
+//! The rule is the executor's own, see `execute/parallel.rs`: a cursor hands the block out in chunks;
+//! what still waits when its turn comes is run by whoever ends the wait, or, in blocks without
+//! calls, by whoever has it in a chunk; heads of chains of calls come first; what a worker holds
+//! beyond its next transaction it shares as soon as somebody is idle. What is left out: workers do
+//! not slow each other down, neither by memory nor by locks.
 
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+mod play;
 
 use tos_host_api::TxIndex;
 
-use crate::execute::{initial_chunk, useful_workers};
+use self::play::Play;
+use crate::execute::Plan;
 use crate::schedule::Schedule;
+use crate::types::Block;
 
 /// What handing out work costs, in the unit of the costs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Overheads {
-    /// From a worker being called until it runs.
+    /// From a sleeping worker being called until it runs; an idle one sleeps.
     pub wake: u64,
     /// Taking a chunk, or a transaction that another worker has shared.
     pub take: u64,
-}
-
-/// On how many of `threads` workers the executor runs a block: no more than its declared gas divided
-/// by its longest chain, and none that would have next to nothing to do.
-#[must_use]
-pub fn workers_for(schedule: &Schedule, threads: usize) -> usize {
-    useful_workers(schedule, threads)
 }
 
 /// How a block went.
@@ -42,158 +37,49 @@ pub struct Makespan {
     pub spans: Vec<(usize, u64, u64)>,
 }
 
+/// By transaction: whether it runs a contract, which decides how it is handed out.
+#[must_use]
+pub fn calls(block: &Block) -> Vec<bool> {
+    block.transactions().iter().map(|tx| tx.data.is_call()).collect()
+}
+
+/// On how many of `threads` workers the executor runs a block: none that the longest chain would
+/// leave idle, judged by declared gas, and none that would have next to nothing to do.
+///
+/// # Panics
+/// When `calls` does not speak of each transaction.
+#[must_use]
+pub fn workers_for(schedule: &Schedule, calls: &[bool], threads: usize) -> usize {
+    plan(schedule, calls, threads).workers
+}
+
 /// Plays a block through on this many workers; [`workers_for`] says how many the executor would use.
 ///
 /// Worked example: three independent transactions of cost 4, 3 and 2 on two workers end at 5: the
 /// second worker runs the last one after the second.
 ///
 /// # Panics
-/// When there is no worker, or not a cost for each transaction.
+/// When there is no worker, or not a cost and a kind for each transaction.
 #[must_use]
 pub fn makespan(
     schedule: &Schedule,
     costs: &[u64],
+    calls: &[bool],
     workers: usize,
     overheads: Overheads,
 ) -> Makespan {
     assert!(workers > 0, "somebody has to do the work");
     assert_eq!(costs.len(), schedule.len(), "a cost for each transaction");
-    let mut play = Play::new(schedule, costs, workers, overheads);
-    while let Some(Reverse((now, worker))) = play.events.pop() {
-        play.turn(worker, now);
-    }
-    debug_assert!(play.waits.iter().all(|waits| *waits == 0), "everything was released");
-    let busy = play.workers.iter().map(|worker| worker.busy).collect();
-    Makespan { finish: play.finish, busy, spans: play.spans }
+    let plan = Plan { workers, ..plan(schedule, calls, workers) };
+    Play::new(schedule, costs, plan, overheads).run()
 }
 
-/// What a worker is doing until its next event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Doing {
-    /// Executing this transaction.
-    Running(TxIndex),
-    /// About to look for work.
-    Looking,
-    /// Waiting to be called.
-    Idle,
-}
-
-struct Worker {
-    doing: Doing,
-    local: Vec<TxIndex>,
-    busy: u64,
-}
-
-struct Play<'s> {
-    schedule: &'s Schedule,
-    costs: &'s [u64],
-    overheads: Overheads,
-    waits: Vec<u32>,
-    unfinished: Vec<u32>,
-    initial: Vec<TxIndex>,
-    handed_out: usize,
-    chunk: usize,
-    shared: VecDeque<TxIndex>,
-    workers: Vec<Worker>,
-    /// When which worker has its turn; at equal times the lower number goes first.
-    events: BinaryHeap<Reverse<(u64, usize)>>,
-    spans: Vec<(usize, u64, u64)>,
-    finish: u64,
-}
-
-impl<'s> Play<'s> {
-    fn new(schedule: &'s Schedule, costs: &'s [u64], workers: usize, overheads: Overheads) -> Self {
-        let waits = schedule.waits().to_vec();
-        let initial: Vec<TxIndex> =
-            (0..).zip(&waits).filter_map(|(tx, waits)| (*waits == 0).then_some(tx)).collect();
-        // The caller of the engine is worker 0 and begins at once; the others have to be called.
-        let begins = |worker| Reverse((if worker == 0 { 0 } else { overheads.wake }, worker));
-        let worker = || Worker { doing: Doing::Looking, local: Vec::new(), busy: 0 };
-        Self {
-            chunk: initial_chunk(schedule, initial.len(), workers),
-            initial,
-            handed_out: 0,
-            unfinished: schedule.group_lens().collect(),
-            waits,
-            shared: VecDeque::new(),
-            workers: (0..workers).map(|_| worker()).collect(),
-            events: (0..workers).map(begins).collect(),
-            spans: vec![(0, 0, 0); costs.len()],
-            finish: 0,
-            schedule,
-            costs,
-            overheads,
-        }
-    }
-
-    /// A worker has finished what it did and decides what to do next.
-    fn turn(&mut self, worker: usize, now: u64) {
-        if let Doing::Running(tx) = self.workers[worker].doing {
-            self.finish = self.finish.max(now);
-            self.release(worker, tx);
-            self.offer(worker, now);
-        }
-        if let Some(tx) = self.workers[worker].local.pop() {
-            self.start(worker, tx, now);
-        } else if let Some(tx) = self.shared.pop_front().or_else(|| self.take_chunk(worker)) {
-            self.start(worker, tx, now.saturating_add(self.overheads.take));
-        } else {
-            self.workers[worker].doing = Doing::Idle;
-        }
-    }
-
-    fn start(&mut self, worker: usize, tx: TxIndex, now: u64) {
-        let cost = self.costs[tx as usize];
-        // Saturating: a statistic for people.
-        let end = now.saturating_add(cost);
-        self.spans[tx as usize] = (worker, now, end);
-        self.workers[worker].busy = self.workers[worker].busy.saturating_add(cost);
-        self.workers[worker].doing = Doing::Running(tx);
-        self.events.push(Reverse((end, worker)));
-    }
-
-    fn release(&mut self, worker: usize, tx: TxIndex) {
-        for group in self.schedule.groups_of(tx) {
-            let unfinished = &mut self.unfinished[*group as usize];
-            *unfinished -= 1;
-            if *unfinished > 0 {
-                continue;
-            }
-            for waiting in self.schedule.released_by(*group) {
-                let waits = &mut self.waits[*waiting as usize];
-                *waits -= 1;
-                if *waits == 0 {
-                    self.workers[worker].local.push(*waiting);
-                }
-            }
-        }
-    }
-
-    /// Shares what a worker holds beyond its next transaction if somebody is idle, and calls them.
-    fn offer(&mut self, worker: usize, now: u64) {
-        let idle = |worker: &Worker| worker.doing == Doing::Idle;
-        if self.workers[worker].local.len() <= 1 || !self.workers.iter().any(idle) {
-            return;
-        }
-        let local = &mut self.workers[worker].local;
-        let own = local.pop();
-        self.shared.extend(local.drain(..));
-        local.extend(own);
-        for (idx, worker) in self.workers.iter_mut().enumerate() {
-            if worker.doing == Doing::Idle {
-                worker.doing = Doing::Looking;
-                self.events.push(Reverse((now.saturating_add(self.overheads.wake), idx)));
-            }
-        }
-    }
-
-    fn take_chunk(&mut self, worker: usize) -> Option<TxIndex> {
-        let end = self.initial.len().min(self.handed_out + self.chunk);
-        let (first, rest) = self.initial[self.handed_out..end].split_first()?;
-        self.workers[worker].local.extend(rest.iter().rev());
-        self.handed_out = end;
-        Some(*first)
-    }
+fn plan(schedule: &Schedule, calls: &[bool], threads: usize) -> Plan {
+    assert_eq!(calls.len(), schedule.len(), "a kind for each transaction");
+    let is_call = |tx: TxIndex| calls[tx as usize];
+    let is_call: Option<&dyn Fn(TxIndex) -> bool> =
+        if calls.contains(&true) { Some(&is_call) } else { None };
+    Plan::of(schedule, is_call, false, threads)
 }
 
 #[cfg(test)]
@@ -209,16 +95,27 @@ mod tests {
         Schedule::new(&sets(lines))
     }
 
+    const CHEAP: bool = false;
+    const CALLS: bool = true;
+
+    /// Plays a block of cheap transactions or one of calls.
+    fn play(s: &Schedule, costs: &[u64], all: bool, workers: usize, with: Overheads) -> Makespan {
+        makespan(s, costs, &vec![all; costs.len()], workers, with)
+    }
+
+    /// When a block of calls ends.
     fn finish(schedule: &Schedule, costs: &[u64], workers: usize) -> u64 {
-        makespan(schedule, costs, workers, Overheads::default()).finish
+        play(schedule, costs, CALLS, workers, Overheads::default()).finish
     }
 
     #[test]
     fn independent_transactions_are_shared_out_in_block_order() {
         let s = schedule(&[&[(1, Write)], &[(2, Write)], &[(3, Write)]]);
-        let played = makespan(&s, &[4, 3, 2], 2, Overheads::default());
-        assert_eq!((played.finish, played.busy), (5, vec![4, 5]));
-        assert_eq!(played.spans, [(0, 0, 4), (1, 0, 3), (1, 3, 5)]);
+        for kind in [CHEAP, CALLS] {
+            let played = play(&s, &[4, 3, 2], kind, 2, Overheads::default());
+            assert_eq!((played.finish, played.busy), (5, vec![4, 5]));
+            assert_eq!(played.spans, [(0, 0, 4), (1, 0, 3), (1, 3, 5)]);
+        }
         assert_eq!(finish(&s, &[4, 3, 2], 3), 4);
     }
 
@@ -226,8 +123,9 @@ mod tests {
     fn a_chain_takes_its_sum_on_any_number_of_workers() {
         let s = schedule(&[&[(1, Write)][..]; 5]);
         for workers in 1..5 {
-            let played = makespan(&s, &[1, 2, 3, 4, 5], workers, Overheads::default());
-            assert_eq!(played.finish, 15);
+            let cheap = play(&s, &[1, 2, 3, 4, 5], CHEAP, workers, Overheads::default());
+            let played = play(&s, &[1, 2, 3, 4, 5], CALLS, workers, Overheads::default());
+            assert_eq!((cheap.finish, played.finish), (15, 15));
             assert!(played.spans.iter().all(|(worker, ..)| *worker == 0), "it stays on one worker");
         }
     }
@@ -254,13 +152,13 @@ mod tests {
     fn calling_workers_and_taking_work_have_their_price() {
         let s = schedule(&[&[(1, Write)], &[(2, Write)]]);
         let overheads = Overheads { wake: 100, take: 7 };
-        assert_eq!(makespan(&s, &[50, 50], 1, overheads).finish, 2 * (50 + 7));
+        assert_eq!(play(&s, &[50, 50], CALLS, 1, overheads).finish, 2 * (50 + 7));
         // The second worker comes when the first has begun with the second transaction.
-        assert_eq!(makespan(&s, &[80, 80], 2, overheads).spans[1], (0, 94, 174));
-        assert_eq!(makespan(&s, &[200, 200], 2, overheads).spans[1], (1, 107, 307));
+        assert_eq!(play(&s, &[80, 80], CALLS, 2, overheads).spans[1], (0, 94, 174));
+        assert_eq!(play(&s, &[200, 200], CALLS, 2, overheads).spans[1], (1, 107, 307));
         // A released transaction costs nothing to take: it stays where it was released.
         let s = schedule(&[&[(1, Write)], &[(1, Write)]]);
-        assert_eq!(makespan(&s, &[50, 50], 1, overheads).finish, 107);
+        assert_eq!(play(&s, &[50, 50], CALLS, 2, overheads).finish, 107);
     }
 
     #[test]
@@ -268,9 +166,33 @@ mod tests {
         let s = schedule(&[&[(1, Write)], &[(1, Read)], &[(1, Read)], &[(1, Read)]]);
         assert_eq!(finish(&s, &[1, 6, 6, 6], 3), 7);
         let overheads = Overheads { wake: 2, take: 0 };
-        assert_eq!(makespan(&s, &[3, 6, 6, 6], 3, overheads).finish, 3 + 2 + 6);
+        assert_eq!(play(&s, &[3, 6, 6, 6], CALLS, 3, overheads).finish, 3 + 2 + 6);
         // Nobody was idle yet when the three were released, so they were shared one too late.
-        assert_eq!(makespan(&s, &[1, 6, 6, 6], 3, overheads).finish, 1 + 6 + 2 + 6);
+        assert_eq!(play(&s, &[1, 6, 6, 6], CALLS, 3, overheads).finish, 1 + 6 + 2 + 6);
+    }
+
+    #[test]
+    fn heads_of_chains_of_calls_come_before_all_others() {
+        let s = schedule(&[&[(1, Write)], &[(2, Write)], &[(9, Write)], &[(9, Write)]]);
+        assert_eq!(finish(&s, &[5, 5, 4, 6], 2), 10);
+        // Cheap ones run in block order.
+        assert_eq!(play(&s, &[5, 5, 4, 6], CHEAP, 2, Overheads::default()).finish, 15);
+    }
+
+    #[test]
+    fn a_cheap_transaction_runs_where_its_chunk_is_and_a_call_where_it_was_released() {
+        let s = schedule(&[&[(1, Write)], &[(1, Write)]]);
+        let second = |kind| play(&s, &[5, 5], kind, 2, Overheads::default()).spans[1];
+        assert_eq!((second(CHEAP), second(CALLS)), ((1, 5, 10), (0, 5, 10)));
+    }
+
+    #[test]
+    fn a_cheap_transaction_among_calls_waits_for_the_cursor() {
+        let s = schedule(&[&[(1, Write)], &[(2, Write)], &[(3, Write)], &[(1, Write)]]);
+        let calls = [true, true, true, false];
+        let played = makespan(&s, &[1, 4, 4, 1], &calls, 2, Overheads::default());
+        // Released at 1, but the first worker comes by after its chunk with the third.
+        assert_eq!(played.spans[3], (1, 4, 5));
     }
 
     #[test]
@@ -289,10 +211,17 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_play_beats_its_bounds_or_breaks_the_order((lines, costs) in block(), workers in 1..9_usize) {
+        fn no_play_beats_its_bounds_or_breaks_the_order(
+            (lines, costs) in block(),
+            kinds in 0..3_usize,
+            workers in 1..9_usize,
+        ) {
             let lines: Vec<&[_]> = lines.iter().map(Vec::as_slice).collect();
             let s = schedule(&lines);
-            let played = makespan(&s, &costs, workers, Overheads::default());
+            // All cheap, all calls, or mixed.
+            let calls: Vec<bool> = (0..costs.len()).map(|tx| (tx * kinds) % 3 % 2 == 1).collect();
+            let calls = if kinds == 1 { vec![true; costs.len()] } else { calls };
+            let played = makespan(&s, &costs, &calls, workers, Overheads::default());
             let total: u64 = costs.iter().sum();
             let Chain { cost: critical, .. } = heaviest_chain(&s, &costs);
             prop_assert!(played.finish >= critical);
@@ -313,7 +242,7 @@ mod tests {
             for pair in spans.windows(2) {
                 prop_assert!(pair[0].0 != pair[1].0 || pair[0].2 <= pair[1].1);
             }
-            prop_assert_eq!(makespan(&s, &costs, workers, Overheads::default()), played);
+            prop_assert_eq!(makespan(&s, &costs, &calls, workers, Overheads::default()), played);
         }
     }
 }

@@ -19,7 +19,7 @@ pub use accounts::{AccountUse, account_uses};
 pub use causes::{WaitCause, decisive_waits, wait_causes};
 pub use chain::{Chain, heaviest_chain};
 pub use declared::{Overdeclared, overdeclared};
-pub use makespan::{Makespan, Overheads, makespan, workers_for};
+pub use makespan::{Makespan, Overheads, calls, makespan, workers_for};
 pub(crate) use recording::{Recorder, RecordingPlan};
 pub use recording::{Recording, RecordingDetail, Slice, Span};
 

@@ -25,6 +25,20 @@ use crate::access::AccessSet;
 /// Marks the absence of a group.
 const NONE: u32 = u32::MAX;
 
+/// In [`Schedule::befores`]: marks a group, and not a transaction.
+const GROUP: u32 = 1 << 31;
+
+/// Whom a transaction has to wait for because of one account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Before {
+    /// It is in the first group of the account.
+    Nobody,
+    /// The only member of the group before its own.
+    Transaction(TxIndex),
+    /// All members of this group.
+    Group(u32),
+}
+
 /// Neighbouring transactions on one account whose modes are compatible.
 #[derive(Debug, Clone)]
 pub(crate) struct Group {
@@ -32,6 +46,8 @@ pub(crate) struct Group {
     mode: AccessMode,
     /// The group before this one on the same account, or [`NONE`].
     previous: u32,
+    /// Its first member.
+    first: TxIndex,
     /// The group after this one on the same account, or [`NONE`].
     next: u32,
     /// Where its members start in `members`.
@@ -50,6 +66,8 @@ pub struct Schedule {
     table: AccessTable,
     /// By entry of the table: the group it belongs to.
     entry_groups: Vec<u32>,
+    /// By entry: [`Before`], [`NONE`] for nobody, groups with [`GROUP`] added.
+    befores: Vec<u32>,
     groups: Vec<Group>,
     /// Members of all groups, each group contiguous and in block order.
     members: Vec<TxIndex>,
@@ -78,6 +96,7 @@ impl Schedule {
         let mut builder = Builder {
             last_group: vec![NONE; table.accounts().len()],
             entry_groups: Vec::with_capacity(table.entries().len()),
+            befores: Vec::with_capacity(table.entries().len()),
             groups: Vec::with_capacity(table.entries().len()),
             batches: Vec::with_capacity(tx_count),
             waits: Vec::with_capacity(tx_count),
@@ -91,6 +110,7 @@ impl Schedule {
         Self {
             table,
             entry_groups: builder.entry_groups,
+            befores: builder.befores,
             groups: builder.groups,
             members,
             batches: builder.batches,
@@ -141,9 +161,28 @@ impl Schedule {
         self.groups.iter().map(|group| group.len)
     }
 
+    /// How many members a group has.
+    pub(crate) fn group_len(&self, group: u32) -> u32 {
+        self.groups[group as usize].len
+    }
+
     /// The groups a transaction belongs to, in the order of its access entries.
     pub(crate) fn groups_of(&self, tx: TxIndex) -> &[u32] {
         &self.entry_groups[self.table.range(tx as usize)]
+    }
+
+    /// Whom a transaction waits for, in the order of its access entries.
+    pub(crate) fn befores(&self, tx: TxIndex) -> impl Iterator<Item = Before> {
+        self.befores[self.table.range(tx as usize)].iter().map(|before| match *before {
+            NONE => Before::Nobody,
+            group if group & GROUP > 0 => Before::Group(group & !GROUP),
+            transaction => Before::Transaction(transaction),
+        })
+    }
+
+    /// How many groups.
+    pub(crate) fn group_count(&self) -> usize {
+        self.groups.len()
     }
 
     /// Whether a group is the last of its account, so that nobody waits for it.
@@ -159,7 +198,8 @@ impl Schedule {
         }
     }
 
-    fn members_of(&self, group: u32) -> &[TxIndex] {
+    /// The members of a group, in block order.
+    pub(crate) fn members_of(&self, group: u32) -> &[TxIndex] {
         let group = &self.groups[group as usize];
         &self.members[group.start as usize..(group.start + group.len) as usize]
     }
@@ -170,6 +210,7 @@ struct Builder {
     /// By account: the latest group.
     last_group: Vec<u32>,
     entry_groups: Vec<u32>,
+    befores: Vec<u32>,
     groups: Vec<Group>,
     batches: Vec<u32>,
     waits: Vec<u32>,
@@ -184,10 +225,13 @@ impl Builder {
         for entry in entries {
             let group = self.join(*entry);
             self.entry_groups.push(group);
-            let previous = self.groups[group as usize].previous;
-            if previous != NONE {
+            let idx = self.groups[group as usize].previous;
+            if idx == NONE {
+                self.befores.push(NONE);
+            } else {
                 // Complete: its members all stand before the first member of this group.
-                let previous = &self.groups[previous as usize];
+                let previous = &self.groups[idx as usize];
+                self.befores.push(if previous.len == 1 { previous.first } else { GROUP | idx });
                 batch = batch.max(previous.batch_end);
                 start = start.max(previous.finish);
                 waits += 1;
@@ -216,7 +260,8 @@ impl Builder {
                 return previous;
             }
         }
-        let idx = u32::try_from(self.groups.len()).expect("entries of a block are counted in u32");
+        let idx = u32::try_from(self.groups.len()).ok().filter(|idx| idx & GROUP == 0);
+        let idx = idx.expect("a block has fewer entries than 2^31");
         if previous != NONE {
             self.groups[previous as usize].next = idx;
         }
@@ -225,6 +270,8 @@ impl Builder {
             account: entry.account,
             mode: entry.mode,
             previous,
+            // There are no more transactions than entries, and of those fewer than 2^31.
+            first: self.waits.len() as TxIndex,
             next: NONE,
             start: 0,
             len: 1,

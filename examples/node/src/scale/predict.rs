@@ -88,7 +88,8 @@ pub(crate) fn all(costs: &Costs) -> Vec<Prediction> {
         let transactions = shape.block(&options, &mut world.clone());
         let sets: Vec<_> =
             transactions.iter().map(|tx| (AccessSet::of(tx), tx.gas_limit)).collect();
-        of_block(shape, &Schedule::new(&sets), measured, overheads)
+        let calls: Vec<_> = transactions.iter().map(|tx| tx.data.is_call()).collect();
+        of_block(shape, &Schedule::new(&sets), &calls, measured, overheads)
     };
     Shape::ALL.into_iter().zip(&costs.shapes).map(predict).collect()
 }
@@ -96,6 +97,7 @@ pub(crate) fn all(costs: &Costs) -> Vec<Prediction> {
 fn of_block(
     shape: Shape,
     schedule: &Schedule,
+    calls: &[bool],
     costs: &ShapeCosts,
     overheads: Overheads,
 ) -> Prediction {
@@ -103,11 +105,12 @@ fn of_block(
     let total_ns: u64 = costs_ns.iter().sum();
     let chain = heaviest_chain(schedule, costs_ns);
     let row = |workers: usize| {
-        let used = workers_for(schedule, workers);
+        let used = workers_for(schedule, calls, workers);
         // One worker is the caller's thread, which runs the block in order and takes nothing.
         let overheads = if used == 1 { Overheads::default() } else { overheads };
         let measured = nearest(&costs.measured, used);
-        let execute_ns = makespan(schedule, costs_ns, used, overheads).finish + measured.around_ns;
+        let execute_ns =
+            makespan(schedule, costs_ns, calls, used, overheads).finish + measured.around_ns;
         Row {
             workers,
             used,

@@ -4,8 +4,8 @@
 use anyhow::{Context as _, Result};
 use tos_runtime::explain::{
     AccountUse, Chain, Overdeclared, Overheads, Recording, RecordingDetail, Span, WaitCause,
-    access_sets, account_uses, decisive_waits, heaviest_chain, makespan, overdeclared, wait_causes,
-    workers_for,
+    access_sets, account_uses, calls, decisive_waits, heaviest_chain, makespan, overdeclared,
+    wait_causes, workers_for,
 };
 use tos_runtime::{
     AccessSet, Block, BlockOutcome, ContractEngine, Dependency, Gas, Schedule, TxIndex,
@@ -81,6 +81,7 @@ impl Facts {
         let path = schedule.critical_path();
         let critical_path = Chain { cost: sum(&path, &costs_ns), transactions: path };
         let needed = engine.needed_access(block)?;
+        let calls = calls(block);
         let finer = with_sets(&sets, &needed);
         Ok(Self {
             accounts: account_uses(&sets),
@@ -90,8 +91,8 @@ impl Facts {
             critical_path,
             workers,
             overdeclared: overdeclared(sets.iter().map(|(set, _)| set), &needed),
-            before: Shape::of(&schedule, &costs_ns, threads),
-            after: Shape::of(&Schedule::new(&finer), &costs_ns, threads),
+            before: Shape::of(&schedule, &costs_ns, &calls, threads),
+            after: Shape::of(&Schedule::new(&finer), &costs_ns, &calls, threads),
             schedule,
             costs_ns,
             spans,
@@ -111,13 +112,13 @@ impl Facts {
 }
 
 impl Shape {
-    fn of(schedule: &Schedule, costs_ns: &[u64], threads: usize) -> Self {
+    fn of(schedule: &Schedule, costs_ns: &[u64], calls: &[bool], threads: usize) -> Self {
         let mut counts: Vec<usize> = THREADS.into_iter().chain([threads]).collect();
         counts.sort_unstable();
         counts.dedup();
         let time = |threads| {
-            let workers = workers_for(schedule, threads);
-            makespan(schedule, costs_ns, workers, Overheads::default()).finish
+            let workers = workers_for(schedule, calls, threads);
+            makespan(schedule, costs_ns, calls, workers, Overheads::default()).finish
         };
         Self {
             batches: schedule.batch_count(),
