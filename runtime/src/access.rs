@@ -31,6 +31,14 @@ impl AccessSet {
         Self { entries }
     }
 
+    /// What follows from the kind of a transaction alone, whatever it declares.
+    #[must_use]
+    pub fn derived(tx: &UnsignedTransaction) -> Self {
+        let mut entries = Vec::new();
+        derive(tx, &mut entries);
+        Self::new(entries)
+    }
+
     /// The entries, ascending by account.
     #[must_use]
     pub fn entries(&self) -> &[AccessEntry] {
@@ -60,9 +68,7 @@ impl AccessSet {
             TransactionType::DeployContract { .. }
             | TransactionType::InvokeContract { .. }
             | TransactionType::UpgradeContract { .. } => {
-                let mut derived = Vec::new();
-                derive(tx, &mut derived);
-                let derived = Self::new(derived);
+                let derived = Self::derived(tx);
                 let needed =
                     |entry: &&AccessEntry| derived.mode(&entry.account) != Some(entry.mode);
                 self.entries.iter().filter(needed).copied().collect()

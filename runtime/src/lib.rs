@@ -74,6 +74,7 @@ mod verify;
 
 mod access;
 pub mod description;
+pub mod explain;
 mod schedule;
 
 mod config;
@@ -121,7 +122,7 @@ pub use genesis::{Allocation, Genesis};
 pub use metrics::{ExecutionMetrics, StageTimes};
 pub use outcome::BlockOutcome;
 pub use sandbox::prepare;
-pub use schedule::{Batch, Dependency, Schedule};
+pub use schedule::{Batch, Dependency, Schedule, Wait};
 pub use state::{
     Account, AssetBalances, AssetRecord, Change, ChangeSet, ContractRecord, KeyBytes, SlotKey,
     StateKey, StateValue,

@@ -92,4 +92,9 @@ impl Stopwatch {
         self.0 = now;
         lap
     }
+
+    /// Nanoseconds since the start or the last lap; 2^64 of them are centuries.
+    pub(crate) fn elapsed_ns(&self) -> u64 {
+        u64::try_from(self.0.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tos_host_api::{Amount, Hash};
 
 use crate::error::{EngineError, InvalidTransaction};
+use crate::explain::Recording;
 use crate::metrics::ExecutionMetrics;
 use crate::schedule::Schedule;
 use crate::state::ChangeSet;
@@ -23,6 +24,7 @@ pub struct BlockOutcome {
     pub(crate) burned_supply: Amount,
     pub(crate) schedule: Arc<Schedule>,
     pub(crate) metrics: ExecutionMetrics,
+    pub(crate) recording: Option<Recording>,
 }
 
 impl BlockOutcome {
@@ -91,6 +93,13 @@ impl BlockOutcome {
         &self.metrics
     }
 
+    /// Which worker executed what and when, if that was asked for with
+    /// [`crate::ContractEngine::execute_block_recorded`].
+    #[must_use]
+    pub fn recording(&self) -> Option<&Recording> {
+        self.recording.as_ref()
+    }
+
     /// The outcome a committed block had, from its record. Schedule and metrics are empty: nothing
     /// was executed.
     pub(crate) fn of_record(record: BlockRecord) -> Result<Self, EngineError> {
@@ -106,6 +115,7 @@ impl BlockOutcome {
             record: Arc::new(record),
             schedule: Arc::new(Schedule::new(&[])),
             metrics: ExecutionMetrics::default(),
+            recording: None,
         })
     }
 }

@@ -4,6 +4,7 @@
 mod check;
 mod crew;
 mod merge;
+mod needed;
 mod prefetch;
 mod resolve;
 mod seal;
@@ -17,8 +18,8 @@ use crate::config::ProtocolParams;
 use crate::error::EngineError;
 use crate::execute::{
     BlockEnv, ExecutionObserver, WorkerPool, execute_in_parallel, execute_in_sequence,
-    useful_workers,
 };
+use crate::explain::{RecordingDetail, RecordingPlan};
 use crate::metrics::{ExecutionMetrics, Stopwatch, WorkerTimes};
 use crate::outcome::BlockOutcome;
 use crate::sandbox::Modules;
@@ -51,7 +52,12 @@ pub(crate) enum Mode {
     /// The reference.
     Sequential,
     /// As many workers as the block is worth.
-    Parallel,
+    Parallel {
+        /// Even if there are more.
+        threads_max: usize,
+        /// Whether it is recorded which worker executes what.
+        recording: Option<RecordingDetail>,
+    },
 }
 
 impl Pipeline {
@@ -63,7 +69,7 @@ impl Pipeline {
 
         let cut_min = match mode {
             Mode::Sequential => usize::MAX,
-            Mode::Parallel => self.cut_min,
+            Mode::Parallel { .. } => self.cut_min,
         };
         let resolved = resolve(block, &self.params, &self.chain, &self.pool, cut_min)?;
         metrics.stages.resolve = time.lap();
@@ -73,31 +79,40 @@ impl Pipeline {
             Overlay::new(Arc::clone(&self.chain), Arc::clone(table.accounts()), resolved.cells);
         let overlay = Arc::new(overlay);
         let Settled { schedule, settled } = match &resolved.cuts {
-            Some(cuts) if self.observer.is_none() => settle(cuts, &table, &overlay, &self.pool)?,
+            Some(cuts) if !self.is_watched(mode) => settle(cuts, &table, &overlay, &self.pool)?,
             _ => Settled { schedule: Schedule::of_table(Arc::clone(&table)), settled: Vec::new() },
         };
         let schedule = Arc::new(schedule);
         metrics.stages.schedule = time.lap();
 
-        let env = Arc::new(self.prefetch_modules(block, &resolved.contract_txs)?);
+        let mut env = self.prefetch_modules(block, &resolved.contract_txs)?;
         metrics.stages.prefetch = time.lap();
 
-        let (executed, workers) = match mode {
+        if let Mode::Parallel { recording: Some(detail), .. } = mode {
+            let transactions = schedule.len();
+            env.recording = Some(RecordingPlan { origin: time, detail, transactions });
+        }
+        let env = Arc::new(env);
+        let executed = match mode {
             Mode::Sequential => {
                 let work = || execute_in_sequence(&env, &overlay, &table, block.transactions());
-                (self.modules.with_calls(env.runs_contracts(), work)?, 1)
+                self.modules.with_calls(env.runs_contracts(), work)?
             }
-            Mode::Parallel => {
+            Mode::Parallel { threads_max, .. } => {
                 let rest = if settled.is_empty() {
                     Arc::clone(&schedule)
                 } else {
                     Arc::new(Schedule::of_some(table, |tx| !settled[tx]))
                 };
-                let workers = useful_workers(&rest, self.pool.len());
-                let executed = execute_in_parallel(
-                    &env, &overlay, &rest, block, &self.pool, workers, &settled,
-                )?;
-                (executed, workers)
+                execute_in_parallel(
+                    &env,
+                    &overlay,
+                    &rest,
+                    block,
+                    &self.pool,
+                    &settled,
+                    threads_max,
+                )?
             }
         };
         metrics.stages.execute = time.lap();
@@ -108,7 +123,7 @@ impl Pipeline {
         let items = overlay.len() + block.transactions().len();
         let crew = match mode {
             Mode::Sequential => Crew::one(),
-            Mode::Parallel => Crew::for_items(&self.pool, items),
+            Mode::Parallel { .. } => Crew::for_items(&self.pool, items),
         };
         let merged = merge(kinds, &overlay, crew, outputs, beneficiary)?;
         let (gas_fee, burned_supply) = (merged.gas_fee, merged.burned_supply);
@@ -117,7 +132,7 @@ impl Pipeline {
         let (record, results) = seal_block(block, merged, crew)?;
         metrics.stages.digest = time.lap();
 
-        describe(&mut metrics, &schedule, workers, executed.workers);
+        describe(&mut metrics, &schedule, executed.workers);
         Ok(BlockOutcome {
             record: Arc::new(record),
             results,
@@ -125,7 +140,14 @@ impl Pipeline {
             burned_supply,
             schedule,
             metrics,
+            recording: executed.recording,
         })
+    }
+
+    /// Whether somebody wants to know when each transaction runs. What is settled never does.
+    fn is_watched(&self, mode: Mode) -> bool {
+        let is_recorded = matches!(mode, Mode::Parallel { recording: Some(_), .. });
+        self.observer.is_some() || is_recorded
     }
 
     fn prefetch_modules(&self, block: &Block, txs: &[TxIndex]) -> Result<BlockEnv, EngineError> {
@@ -141,17 +163,14 @@ impl Pipeline {
             contracts,
             deployed,
             observer: self.observer.clone(),
+            recording: None,
         })
     }
 }
 
 /// Fills in what is known about the schedule and the workers.
-fn describe(
-    metrics: &mut ExecutionMetrics,
-    schedule: &Schedule,
-    workers: usize,
-    times: WorkerTimes,
-) {
+fn describe(metrics: &mut ExecutionMetrics, schedule: &Schedule, times: WorkerTimes) {
+    let workers = times.busy.len();
     metrics.threads = workers;
     metrics.transactions = schedule.len();
     if workers > 1 {

@@ -2,9 +2,9 @@
 //!
 //! Without a subcommand it runs the main job: seeded blocks of transfers and contract calls,
 //! executed sequentially and in parallel, compared byte for byte, committed to a database that is
-//! reopened at the end. `block FILE` executes one block described in a readable JSON file; `contract`
-//! builds contracts and shows what is in them; `bench` measures what the engine promises about
-//! speed.
+//! reopened at the end. `block FILE` executes one block described in a readable JSON file; `schedule`
+//! explains why its transactions wait, `scale` what more cores would bring; `contract` builds contracts
+//! and shows what is in them; `bench` measures what the engine promises about speed.
 #![expect(clippy::float_arithmetic, reason = "rates and ratios for people; none enters a result")]
 
 mod bench;
@@ -15,6 +15,9 @@ mod module_file;
 mod outcome;
 mod report;
 mod run;
+mod scale;
+mod schedule;
+mod seeded;
 
 use std::io::{self, Write as _};
 use std::path::PathBuf;
@@ -44,6 +47,10 @@ enum Command {
     Block(BlockOptions),
     /// Measures every promise about speed beside a bare loop over a hash map, in about a minute.
     Bench(bench::Options),
+    /// Explains the schedule of a block: who waits for whom, and what would gain.
+    Schedule(schedule::Options),
+    /// Computes how blocks scale to more cores than this machine has.
+    Scale(scale::Options),
     /// Builds a contract, or shows what is in one.
     #[command(subcommand)]
     Contract(contract::Command),
@@ -73,6 +80,8 @@ fn main() -> ExitCode {
             block_file::run(&options.file, options.threads, options.json)
         }
         Some(Command::Bench(options)) => bench::run(&options),
+        Some(Command::Schedule(options)) => schedule::run(&options),
+        Some(Command::Scale(options)) => scale::run(&options),
         Some(Command::Contract(command)) => contract::run(&command),
     };
     match finished {

@@ -1,9 +1,11 @@
 //! The facade: one engine over one chain. Decides which blocks may run on the tip; the pipeline
-//! runs them, `commit.rs` makes them durable, `query.rs` and `describe.rs` answer questions.
+//! runs them, `commit.rs` makes them durable, `query.rs`, `describe.rs` and `explain.rs` answer
+//! questions.
 
 mod builder;
 mod commit;
 mod describe;
+mod explain;
 mod query;
 
 use std::collections::VecDeque;
@@ -183,7 +185,12 @@ impl ContractEngine {
     /// blocks; any other error is the engine's own.
     pub fn execute_block(&self, block: &Block) -> Result<BlockOutcome, EngineError> {
         let parallel = self.inner.config.enable_parallel_execution;
-        self.execute_as(block, if parallel { Mode::Parallel } else { Mode::Sequential })
+        let mode = if parallel {
+            Mode::Parallel { threads_max: usize::MAX, recording: None }
+        } else {
+            Mode::Sequential
+        };
+        self.execute_as(block, mode)
     }
 
     /// Executes a block with the reference executor, whatever the configuration says: for

@@ -187,6 +187,7 @@ impl ContractEngine {
             contracts,
             deployed,
             observer: None,
+            recording: None,
         }
     }
 

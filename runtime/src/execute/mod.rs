@@ -18,7 +18,7 @@ pub(crate) use callable::{Callable, callable};
 pub(crate) use interrupt::Interrupt;
 pub use observer::{ExecutionObserver, GuestMessage};
 pub(crate) use outputs::Outputs;
-pub(crate) use parallel::{execute_in_parallel, useful_workers};
+pub(crate) use parallel::{Kind, Plan, execute_in_parallel};
 pub(crate) use plain::{Payment, PlainTransfer, Terms};
 pub(crate) use scope::{Lent, Scope};
 pub(crate) use sequential::execute_in_sequence;
@@ -26,12 +26,15 @@ pub(crate) use transaction::{BlockEnv, Executor, TxOutput, TxRef};
 pub(crate) use workers::WorkerPool;
 
 use crate::error::EngineError;
+use crate::explain::Recording;
 use crate::metrics::WorkerTimes;
 
 /// What an executor hands on.
 pub(crate) struct Executed {
     pub(crate) outputs: Outputs,
     pub(crate) workers: WorkerTimes,
+    /// Who executed what and when, if that was asked for.
+    pub(crate) recording: Option<Recording>,
 }
 
 /// The payload of a panic as text.

@@ -19,9 +19,10 @@ const PLAIN: u8 = 1;
 /// Its output is in the list of the worker that executed it.
 const FULL: u8 = 2;
 
-/// Marks of transactions while a block executes; all workers share it.
+/// Marks of transactions that have finished; all workers share them.
 ///
-/// Relaxed throughout: a mark is written once and read when the workers are done.
+/// A mark is set when everything the transaction did is published. Release and acquire carry that
+/// to whoever finds the mark.
 pub(super) struct Marks(Vec<AtomicU8>);
 
 impl Marks {
@@ -45,7 +46,12 @@ impl Marks {
 
     /// Notes that a plain transfer succeeded.
     pub(super) fn plain(&self, tx: TxIndex) {
-        self.0[tx as usize].store(PLAIN, Ordering::Relaxed);
+        self.0[tx as usize].store(PLAIN, Ordering::Release);
+    }
+
+    /// Notes that a transaction has an output of its own.
+    pub(super) fn full(&self, tx: TxIndex) {
+        self.0[tx as usize].store(FULL, Ordering::Release);
     }
 }
 
@@ -76,13 +82,12 @@ impl Outputs {
     /// # Errors
     /// [`EngineError::Bug`] when a transaction was not executed.
     pub(super) fn collect(marks: Marks, lists: Vec<OwnOutputs>) -> Result<Self, EngineError> {
-        let mut marks: Vec<u8> = marks.0.into_iter().map(AtomicU8::into_inner).collect();
+        let marks: Vec<u8> = marks.0.into_iter().map(AtomicU8::into_inner).collect();
         let any = lists.iter().any(|list| !list.is_empty());
         let mut places = vec![(0, 0); if any { marks.len() } else { 0 }];
         let mut own = Vec::with_capacity(lists.len());
         for (worker, list) in (0..).zip(lists) {
             for (position, (tx, _)) in (0..).zip(&list) {
-                marks[*tx as usize] = FULL;
                 places[*tx as usize] = (worker, position);
             }
             own.push(list.into_iter().map(|(_, output)| Some(output)).collect());

@@ -1,12 +1,22 @@
 //! The parallel executor: a transaction starts as soon as those it waits for have finished, on
 //! whichever worker is free. There are no barriers between batches.
 //!
-//! A worker that finishes a transaction takes part in its groups' countdown; the last member of a
-//! group releases the members of the next one. What it releases it runs itself, so a chain stays on
-//! one worker and in one cache; what it cannot run at once it offers to workers that are idle.
+//! A cursor hands the block out in chunks, in block order. What waits for nobody when its turn comes
+//! runs then and there. What still waits is left to whoever ends the wait: a transaction that
+//! finishes counts down its groups, and the last member of a group releases the members of the next
+//! one, which its worker runs itself, so a chain stays on one worker and in one cache. What a worker
+//! cannot run at once it offers to workers that are idle.
+//!
+//! A waiting call may run before the cursor gets there, so that a chain of calls never waits for the
+//! rest of the block. Cheap transactions wait for the cursor, too: run in block order, they find
+//! each other's memory in the cache.
+//!
+//! One worker alone runs everything in block order, which is a valid schedule, and waits for nobody.
 
+mod plan;
 mod queue;
 
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -15,34 +25,21 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tos_host_api::TxIndex;
 
-use self::queue::Queue;
+pub(crate) use self::plan::{Kind, Plan};
+use self::queue::{Queue, Work};
 use super::outputs::{Marks, OwnOutputs};
 use super::plain::{PlainTransfer, Terms};
 use super::sequential::execute_one;
 use super::workers::Job;
 use super::{BlockEnv, Executed, Executor, Outputs, WorkerPool, panic_message};
 use crate::error::EngineError;
+use crate::explain::{Recorder, Recording};
 use crate::metrics::{Stopwatch, WorkerTimes};
 use crate::schedule::Schedule;
 use crate::state::{Journal, Overlay};
 use crate::types::Block;
 
-/// Declared gas below which waking another worker costs more than it gains: about 0.2 ms of work,
-/// some ten times a thread's wake-up.
-const WORKER_GAS_MIN: u64 = 200_000;
-
-/// How many workers a block is worth: no more than its work divided by its longest chain, and none
-/// that would have next to nothing to do.
-pub(crate) fn useful_workers(schedule: &Schedule, threads: usize) -> usize {
-    let total: u64 =
-        schedule.table().gas_limits().iter().fold(0, |sum, gas| u64::saturating_add(sum, gas.0));
-    let critical = schedule.critical_path_gas().0.max(1);
-    let wide = usize::try_from(total.div_ceil(critical)).unwrap_or(usize::MAX);
-    let worthwhile = usize::try_from(total / WORKER_GAS_MIN).unwrap_or(usize::MAX);
-    threads.min(wide).min(worthwhile).max(1)
-}
-
-/// Executes a block on `workers` workers.
+/// Executes a block on as many workers as it is worth.
 ///
 /// # Errors
 /// The engine failed or a worker panicked; the overlay is to be dropped.
@@ -52,13 +49,20 @@ pub(crate) fn execute_in_parallel(
     schedule: &Arc<Schedule>,
     block: &Block,
     pool: &WorkerPool,
-    workers: usize,
     settled: &[bool],
+    threads_max: usize,
 ) -> Result<Executed, EngineError> {
     let marks = Marks::new(schedule.len(), settled);
     if marks.is_complete() {
-        let workers = WorkerTimes { busy: vec![Duration::ZERO; workers] };
-        return Ok(Executed { outputs: Outputs::collect(marks, Vec::new())?, workers });
+        let workers = WorkerTimes { busy: vec![Duration::ZERO] };
+        let outputs = Outputs::collect(marks, Vec::new())?;
+        return Ok(Executed { outputs, workers, recording: None });
+    }
+    let mut plan = Plan::new(schedule, block, env, pool.len().min(threads_max));
+    let workers = plan.workers;
+    let mut counts = Counts::default();
+    if workers > 1 {
+        counts = Counts::new(schedule, &plan);
     }
     let run = Arc::new(Run {
         terms: Terms::of(env),
@@ -67,26 +71,29 @@ pub(crate) fn execute_in_parallel(
         schedule: Arc::clone(schedule),
         block: block.clone(),
         marks,
-        alone: workers == 1,
-        waits: schedule.waits().iter().map(|waits| AtomicU32::new(*waits)).collect(),
-        unfinished: schedule.group_lens().map(AtomicU32::new).collect(),
-        queue: Queue::new(schedule, workers),
+        counts,
+        queue: Queue::new(schedule.len(), &mut plan),
+        plan,
         shares: Mutex::default(),
         fault: Mutex::default(),
     });
     pool.run(&run, workers)?;
-    if let Some(fault) = run.fault.lock().take() {
-        return Err(fault);
-    }
     // The workers let go of the run before the pool says that they are done.
     let run = Arc::into_inner(run).expect("nobody else holds the run of a finished block");
+    if let Some(fault) = run.fault.into_inner() {
+        return Err(fault);
+    }
     let mut workers = WorkerTimes { busy: vec![Duration::ZERO; workers] };
     let mut lists = Vec::with_capacity(workers.busy.len());
+    let mut recorders = Vec::new();
     for share in run.shares.into_inner() {
+        recorders.extend(share.recorder.map(|recorder| (share.worker, recorder)));
         workers.busy[share.worker] = share.busy;
         lists.push(share.outputs);
     }
-    Ok(Executed { outputs: Outputs::collect(run.marks, lists)?, workers })
+    let recorded = env.recording.is_some();
+    let recording = recorded.then(|| Recording::new(workers.busy.len(), recorders));
+    Ok(Executed { outputs: Outputs::collect(run.marks, lists)?, workers, recording })
 }
 
 /// Everything the workers share while they execute one block.
@@ -96,13 +103,10 @@ struct Run {
     overlay: Arc<Overlay>,
     schedule: Arc<Schedule>,
     block: Block,
+    plan: Plan,
     marks: Marks,
-    /// Whether one worker does it all, in block order.
-    alone: bool,
-    /// By transaction: groups it still waits for. Whoever counts it to zero may run it.
-    waits: Vec<AtomicU32>,
-    /// By group: members that have not finished.
-    unfinished: Vec<AtomicU32>,
+    /// Unused by one worker.
+    counts: Counts,
     queue: Queue,
     /// What each worker executed; locked once per worker, at its end.
     shares: Mutex<Vec<Share>>,
@@ -110,11 +114,74 @@ struct Run {
     fault: Mutex<Option<EngineError>>,
 }
 
+/// What is counted down while a block executes.
+#[derive(Default)]
+struct Counts {
+    /// By transaction: groups it still waits for, and one more for the cursor if it has to wait for
+    /// that as well. Whoever counts it to zero may run it.
+    waits: Vec<AtomicU32>,
+    /// By group: members that have not finished.
+    unfinished: Vec<AtomicU32>,
+}
+
+impl Counts {
+    fn new(schedule: &Schedule, plan: &Plan) -> Self {
+        let waits = (0..).zip(schedule.waits()).map(|(tx, waits)| {
+            let cursor = u32::from(*waits > 0 && plan.kind(tx) == Kind::Cheap);
+            AtomicU32::new(waits + cursor)
+        });
+        let unfinished = schedule.group_lens().map(AtomicU32::new);
+        Self { waits: waits.collect(), unfinished: unfinished.collect() }
+    }
+
+    /// Takes one from what a transaction waits for; `true` if it waits for nothing any more.
+    ///
+    /// Releases what the caller did and, at zero, acquires what everybody counted down for.
+    fn is_ready(&self, tx: TxIndex) -> bool {
+        self.waits[tx as usize].fetch_sub(1, Ordering::AcqRel) == 1
+    }
+}
+
 /// What one worker executed.
 struct Share {
     worker: usize,
     busy: Duration,
     outputs: OwnOutputs,
+    recorder: Option<Recorder>,
+}
+
+/// A worker at work.
+struct Worker {
+    number: usize,
+    executor: Executor,
+    outputs: OwnOutputs,
+    /// Ready transactions, the next one last.
+    local: Vec<TxIndex>,
+    /// Transactions finished since the queue was last told.
+    finished: usize,
+    /// The transactions of a chunk that are plain transfers; a buffer.
+    plain: Vec<Option<PlainTransfer>>,
+    recorder: Option<Recorder>,
+}
+
+impl Worker {
+    fn share(self, busy: Duration) -> Share {
+        Share { worker: self.number, busy, outputs: self.outputs, recorder: self.recorder }
+    }
+
+    /// Notes that the worker has nothing to do.
+    fn pause(&mut self) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.pause();
+        }
+    }
+
+    /// Notes that it has something to do again.
+    fn resume(&mut self) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.resume();
+        }
+    }
 }
 
 impl Job for Run {
@@ -143,60 +210,117 @@ impl Job for Run {
 impl Run {
     /// Executes transactions until none is left. `current` names the one at work, for the report of
     /// a panic.
-    fn work(&self, worker: usize, current: &mut Option<TxIndex>) -> Result<Share, EngineError> {
+    fn work(&self, number: usize, current: &mut Option<TxIndex>) -> Result<Share, EngineError> {
         let mut time = Stopwatch::start();
         let mut busy = Duration::ZERO;
         let journal = Journal::new(Arc::clone(&self.overlay));
-        let mut executor = Executor::new(Arc::new(self.env.for_worker()), journal);
-        let mut outputs = Vec::new();
-        if self.alone {
-            for tx in (0..).take(self.schedule.len()) {
-                *current = Some(tx);
-                self.execute(&mut executor, worker, tx, &mut outputs)?;
-            }
-            return Ok(Share { worker, busy: time.lap(), outputs });
+        let mut worker = Worker {
+            number,
+            executor: Executor::new(Arc::new(self.env.for_worker()), journal),
+            outputs: Vec::new(),
+            local: Vec::new(),
+            finished: 0,
+            plain: Vec::with_capacity(self.plan.chunk),
+            recorder: self.env.recorder(),
+        };
+        if self.plan.workers == 1 {
+            self.work_alone(&mut worker, current)?;
+            return Ok(worker.share(time.lap()));
         }
-        let mut local = Vec::new();
-        let mut finished = 0;
         loop {
-            let next = match local.pop() {
-                Some(tx) => Some(tx),
-                None => {
-                    busy += time.lap();
-                    let next = self.queue.next(finished, &mut local);
-                    finished = 0;
-                    time.lap();
-                    next
-                }
-            };
-            let Some(tx) = next else { break };
-            *current = Some(tx);
-            self.execute(&mut executor, worker, tx, &mut outputs)?;
-            finished += 1;
-            self.release(tx, &mut local);
-            self.queue.offer(&mut local);
+            if let Some(tx) = worker.local.pop() {
+                *current = Some(tx);
+                let plain = self.plain(tx);
+                self.execute(&mut worker, tx, plain)?;
+                self.release(tx, &mut worker);
+                self.queue.offer(&mut worker.local);
+                continue;
+            }
+            busy += time.lap();
+            worker.pause();
+            let work = self.queue.next(std::mem::take(&mut worker.finished));
+            worker.resume();
+            time.lap();
+            match work {
+                Some(Work::Ready(tx)) => worker.local.push(tx),
+                Some(Work::Chunk(chunk)) => self.sweep(chunk, &mut worker, current)?,
+                None => break,
+            }
         }
-        Ok(Share { worker, busy, outputs })
+        Ok(worker.share(busy))
+    }
+
+    fn work_alone(
+        &self,
+        worker: &mut Worker,
+        current: &mut Option<TxIndex>,
+    ) -> Result<(), EngineError> {
+        let len = self.schedule.len();
+        for start in (0..len).step_by(ALONE_CHUNK) {
+            let chunk = start as TxIndex..len.min(start + ALONE_CHUNK) as TxIndex;
+            self.look_ahead(chunk.clone(), worker);
+            for (idx, tx) in chunk.enumerate() {
+                *current = Some(tx);
+                self.execute(worker, tx, worker.plain[idx])?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Executes what is ready of a chunk and leaves the rest to those it waits for.
+    fn sweep(
+        &self,
+        chunk: Range<TxIndex>,
+        worker: &mut Worker,
+        current: &mut Option<TxIndex>,
+    ) -> Result<(), EngineError> {
+        self.look_ahead(chunk.clone(), worker);
+        for (idx, tx) in chunk.enumerate() {
+            let waits = self.schedule.waits()[tx as usize] > 0;
+            match self.plan.kind(tx) {
+                Kind::Cheap if !waits || self.counts.is_ready(tx) => {
+                    *current = Some(tx);
+                    self.execute(worker, tx, worker.plain[idx])?;
+                    self.release(tx, worker);
+                }
+                // Others may get these, and must not wait for this chunk.
+                Kind::Call if !waits => worker.local.push(tx),
+                Kind::Cheap | Kind::Call | Kind::First => {}
+            }
+        }
+        worker.local.reverse();
+        Ok(())
+    }
+
+    /// Finds the plain transfers of a chunk and touches their accounts, so that the cores fetch all
+    /// of them at once instead of one after the other.
+    fn look_ahead(&self, chunk: Range<TxIndex>, worker: &mut Worker) {
+        worker.plain.clear();
+        worker.plain.extend(chunk.map(|tx| self.plain(tx)));
+        self.overlay.touch(worker.plain.iter().flatten());
+    }
+
+    fn plain(&self, tx: TxIndex) -> Option<PlainTransfer> {
+        let access = self.schedule.table().of(tx as usize);
+        PlainTransfer::of(&self.block.transactions()[tx as usize], access, self.terms)
     }
 
     /// Executes a transaction and publishes what it changed.
     fn execute(
         &self,
-        executor: &mut Executor,
-        worker: usize,
+        worker: &mut Worker,
         tx: TxIndex,
-        outputs: &mut OwnOutputs,
+        plain: Option<PlainTransfer>,
     ) -> Result<(), EngineError> {
         if self.marks.is_plain(tx) {
+            // Settled before: there is nothing to do, and nobody waits for it.
+            worker.finished += 1;
             return Ok(());
         }
         if let Some(observer) = &self.env.observer {
-            observer.transaction_started(worker, tx);
+            observer.transaction_started(worker.number, tx);
         }
-        let transaction = &self.block.transactions()[tx as usize];
-        let table = self.schedule.table();
         let batch = self.schedule.batch_of(tx);
-        let plain = PlainTransfer::of(transaction, table.of(tx as usize), self.terms);
         let moved = match plain {
             Some(plain) => self.overlay.transfer(&plain, batch, tx)?,
             None => false,
@@ -204,10 +328,18 @@ impl Run {
         if moved {
             self.marks.plain(tx);
         } else {
-            outputs.push((tx, execute_one(executor, transaction, tx, table, batch)?));
+            let transaction = &self.block.transactions()[tx as usize];
+            let table = self.schedule.table();
+            let output = execute_one(&mut worker.executor, transaction, tx, table, batch)?;
+            worker.outputs.push((tx, output));
+            self.marks.full(tx);
+        }
+        worker.finished += 1;
+        if let Some(recorder) = &mut worker.recorder {
+            recorder.ran(tx);
         }
         if let Some(observer) = &self.env.observer {
-            observer.transaction_finished(worker, tx);
+            observer.transaction_finished(worker.number, tx);
         }
         Ok(())
     }
@@ -216,19 +348,24 @@ impl Run {
     ///
     /// The orderings carry the merge of this transaction to whoever runs a released one: each
     /// countdown releases what its member did, and the last one acquires what all members did.
-    fn release(&self, tx: TxIndex, ready: &mut Vec<TxIndex>) {
+    fn release(&self, tx: TxIndex, worker: &mut Worker) {
         for group in self.schedule.groups_of(tx) {
             if !self.schedule.has_next(*group) {
                 continue;
             }
-            if self.unfinished[*group as usize].fetch_sub(1, Ordering::AcqRel) != 1 {
+            if self.schedule.group_len(*group) > 1
+                && self.counts.unfinished[*group as usize].fetch_sub(1, Ordering::AcqRel) != 1
+            {
                 continue;
             }
             for waiting in self.schedule.released_by(*group) {
-                if self.waits[*waiting as usize].fetch_sub(1, Ordering::AcqRel) == 1 {
-                    ready.push(*waiting);
+                if self.counts.is_ready(*waiting) {
+                    worker.local.push(*waiting);
                 }
             }
         }
     }
 }
+
+/// Transactions that a worker on its own looks ahead at once.
+const ALONE_CHUNK: usize = 64;

@@ -36,7 +36,8 @@ pub(crate) fn execute_in_sequence(
         outputs.push(output);
     }
     let outputs = Outputs::of_list(outputs);
-    Ok(Executed { outputs, workers: WorkerTimes { busy: vec![time.lap()] } })
+    let workers = WorkerTimes { busy: vec![time.lap()] };
+    Ok(Executed { outputs, workers, recording: None })
 }
 
 /// Executes a transaction as worker 0 and tells the observer.

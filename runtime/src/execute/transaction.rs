@@ -9,6 +9,7 @@ use tos_host_api::{Address, Amount, AssetId, ContractId, Gas, Hash, HostFunction
 use super::{Callable, ExecutionObserver, GuestMessage, Interrupt, Lent, Scope, engine_fault};
 use crate::config::ProtocolParams;
 use crate::error::{EngineError, InvalidTransaction};
+use crate::explain::{Recorder, RecordingPlan};
 use crate::sandbox::{Modules, Verdict};
 use crate::schedule::TableEntry;
 use crate::state::{Journal, Taken};
@@ -30,6 +31,8 @@ pub(crate) struct BlockEnv {
     /// Verdicts on the modules the block deploys.
     pub(crate) deployed: Arc<HashMap<Hash, Verdict>>,
     pub(crate) observer: Option<Arc<dyn ExecutionObserver>>,
+    /// How the execution is recorded, if it is.
+    pub(crate) recording: Option<RecordingPlan>,
 }
 
 impl BlockEnv {
@@ -37,6 +40,11 @@ impl BlockEnv {
     /// write costs more than everything else a short call does.
     pub(crate) fn for_worker(&self) -> Self {
         Self { context: Arc::new((*self.context).clone()), ..self.clone() }
+    }
+
+    /// What a worker writes down beside its work, if anything.
+    pub(crate) fn recorder(&self) -> Option<Recorder> {
+        self.recording.map(RecordingPlan::recorder)
     }
 
     /// Whether the block can run a guest at all.

@@ -12,6 +12,7 @@
 
 mod report;
 mod table;
+mod waits;
 
 use std::sync::Arc;
 
@@ -19,6 +20,7 @@ use tos_host_api::{AccessMode, Gas, TxIndex};
 
 pub use report::{Batch, Dependency};
 pub(crate) use table::{AccessTable, AccountIdx, TableBuilder, TableEntry, TableTx, index_u32};
+pub use waits::Wait;
 
 use crate::access::AccessSet;
 
@@ -60,6 +62,8 @@ pub struct Schedule {
     /// By transaction: finish time in gas if nothing but dependencies delayed it.
     finishes: Vec<u64>,
     batch_count: u32,
+    /// How many transactions are included, and what gas they declare.
+    included: (usize, u64),
 }
 
 impl Schedule {
@@ -88,6 +92,7 @@ impl Schedule {
             waits: Vec::with_capacity(tx_count),
             finishes: Vec::with_capacity(tx_count),
             batch_count: 0,
+            included: (0, 0),
         };
         for tx in 0..tx_count {
             if included(tx) {
@@ -106,6 +111,7 @@ impl Schedule {
             waits: builder.waits,
             finishes: builder.finishes,
             batch_count: builder.batch_count,
+            included: builder.included,
         }
     }
 
@@ -136,6 +142,11 @@ impl Schedule {
         self.batch_count as usize
     }
 
+    /// How many transactions there are that are not passed over, and what gas they declare.
+    pub(crate) fn included(&self) -> (usize, u64) {
+        self.included
+    }
+
     pub(crate) fn table(&self) -> &Arc<AccessTable> {
         &self.table
     }
@@ -148,6 +159,11 @@ impl Schedule {
     /// By group: how many members have to finish before the next group may start.
     pub(crate) fn group_lens(&self) -> impl Iterator<Item = u32> {
         self.groups.iter().map(|group| group.len)
+    }
+
+    /// How many members a group has.
+    pub(crate) fn group_len(&self, group: u32) -> u32 {
+        self.groups[group as usize].len
     }
 
     /// The groups a transaction belongs to, in the order of its access entries.
@@ -169,7 +185,8 @@ impl Schedule {
         }
     }
 
-    fn members_of(&self, group: u32) -> &[TxIndex] {
+    /// The members of a group, in block order.
+    pub(crate) fn members_of(&self, group: u32) -> &[TxIndex] {
         let group = &self.groups[group as usize];
         &self.members[group.start as usize..(group.start + group.len) as usize]
     }
@@ -185,6 +202,7 @@ struct Builder {
     waits: Vec<u32>,
     finishes: Vec<u64>,
     batch_count: u32,
+    included: (usize, u64),
 }
 
 impl Builder {
@@ -210,6 +228,8 @@ impl Builder {
             group.batch_end = group.batch_end.max(batch + 1);
             group.finish = group.finish.max(finish);
         }
+        let (count, gas) = self.included;
+        self.included = (count + 1, u64::saturating_add(gas, gas_limit.0));
         self.batches.push(batch);
         self.waits.push(waits);
         self.finishes.push(finish);
@@ -234,7 +254,7 @@ impl Builder {
                 return previous;
             }
         }
-        let idx = u32::try_from(self.groups.len()).expect("entries of a block are counted in u32");
+        let idx = index_u32(self.groups.len());
         if previous != NONE {
             self.groups[previous as usize].next = idx;
         }

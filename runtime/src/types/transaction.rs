@@ -84,6 +84,17 @@ pub enum TransactionType {
 }
 
 impl TransactionType {
+    /// Whether it runs a contract.
+    #[must_use]
+    pub fn is_call(&self) -> bool {
+        match self {
+            Self::Transfers(_) | Self::Burn { .. } => false,
+            Self::DeployContract { .. }
+            | Self::InvokeContract { .. }
+            | Self::UpgradeContract { .. } => true,
+        }
+    }
+
     /// What the transaction brings along to a contract.
     #[must_use]
     pub fn deposits(&self) -> &[Deposit] {

@@ -2,13 +2,14 @@
 //!
 //! `source` holds the text and renders faults, `node` asks values for what they should be, `parse`
 //! makes the `model` from them, `build` brings it to an engine, `print` shows what came of it, and
-//! `hint` says what can be done about it.
+//! `hint` says what can be done about it. `prepare` makes the same block for other commands.
 
 mod build;
 mod hint;
 mod model;
 mod node;
 mod parse;
+mod prepare;
 mod print;
 mod source;
 
@@ -24,6 +25,9 @@ use crate::{Finished, compare, outcome};
 use build::{Chain, Completed};
 use model::{BlockFile, Party};
 use source::Source;
+
+pub(crate) use prepare::{Prepared, prepare};
+pub(crate) use source::shown;
 
 /// Executes a block file and says what came of it. The command fails when a transaction ends other
 /// than its author expected.

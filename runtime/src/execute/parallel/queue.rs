@@ -1,104 +1,147 @@
-//! Who runs what next: transactions that wait for nothing are handed out in chunks in block order,
-//! released ones are shared when somebody is idle.
+//! Who runs what next: a cursor hands the block out in chunks, in block order; what is ready and
+//! at nobody's hand is shared when somebody is idle.
 
 use std::collections::VecDeque;
+use std::hint::spin_loop;
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use parking_lot::{Condvar, Mutex};
 use tos_host_api::TxIndex;
 
-use crate::schedule::Schedule;
+use super::plan::Plan;
 
-/// Declared gas handed out at once: some 50 us of work, so that taking a chunk is cheap beside it
-/// and the last chunk of a block keeps nobody waiting for long.
-const CHUNK_GAS: u64 = 50_000;
-/// Most transactions handed out at once.
-const CHUNK_MAX: usize = 64;
+/// How often an idle worker looks for work before it sleeps: some ten microseconds, about what
+/// falling asleep and waking up take.
+const LOOKS_MAX: usize = 500;
 
-/// Transactions that are ready to run.
+/// Work for one worker.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Work {
+    /// A ready transaction.
+    Ready(TxIndex),
+    /// A chunk of the block, which nobody else sees.
+    Chunk(Range<TxIndex>),
+}
+
+/// Transactions that nobody has at hand.
 pub(super) struct Queue {
-    /// Those that wait for nothing, in block order.
-    initial: Vec<TxIndex>,
-    /// How many of `initial` are handed out. Relaxed: the list is immutable.
-    handed_out: AtomicUsize,
+    /// Those that come before all others.
+    first: Vec<TxIndex>,
+    /// How many of `first` are handed out. Relaxed, like `next`: what is handed out is immutable.
+    first_next: AtomicUsize,
+    /// The first transaction that is not handed out.
+    next: AtomicUsize,
     chunk: usize,
     total: usize,
-    /// How many workers wait. A hint read without the lock; being late by one is harmless because
+    /// Transactions that idle workers have finished. Release and acquire are the business of
+    /// whoever waits for a transaction.
+    finished: AtomicUsize,
+    /// How many transactions are in `ready`: read without the lock by workers that look for work.
+    offered: AtomicUsize,
+    /// How many workers look for work or sleep. A hint: being late by one is harmless, because
     /// every worker looks again after each transaction.
     idle: AtomicUsize,
     /// Whether the block is given up.
     stopped: AtomicBool,
-    shared: Mutex<Shared>,
-    /// Signalled when `shared` gets work and when everything is finished.
+    ready: Mutex<VecDeque<TxIndex>>,
+    /// Signalled when `ready` gets work and when everything is finished.
     changed: Condvar,
 }
 
-struct Shared {
-    ready: VecDeque<TxIndex>,
-    finished: usize,
-}
-
 impl Queue {
-    pub(super) fn new(schedule: &Schedule, workers: usize) -> Self {
-        let initial: Vec<_> = (0..)
-            .zip(schedule.waits())
-            .filter_map(|(tx, waits)| (*waits == 0).then_some(tx))
-            .collect();
-        let gas = schedule.table().gas_limits().iter();
-        let total_gas = gas.fold(0, |sum, gas| u64::saturating_add(sum, gas.0));
-        let average = (total_gas / schedule.len().max(1) as u64).max(1);
-        let by_gas = usize::try_from(CHUNK_GAS / average).unwrap_or(CHUNK_MAX);
-        let by_share = initial.len() / (workers * 4).max(1);
+    pub(super) fn new(total: usize, plan: &mut Plan) -> Self {
         Self {
-            chunk: by_gas.min(by_share).clamp(1, CHUNK_MAX),
-            initial,
-            handed_out: AtomicUsize::new(0),
-            total: schedule.len(),
+            first: std::mem::take(&mut plan.first),
+            first_next: AtomicUsize::new(0),
+            next: AtomicUsize::new(0),
+            chunk: plan.chunk,
+            total,
+            finished: AtomicUsize::new(0),
+            offered: AtomicUsize::new(0),
             idle: AtomicUsize::new(0),
             stopped: AtomicBool::new(false),
-            shared: Mutex::new(Shared { ready: VecDeque::new(), finished: 0 }),
+            ready: Mutex::default(),
             changed: Condvar::new(),
         }
     }
 
-    /// The next transaction for a worker without one, which has finished `finished` since it last
-    /// asked; more may go onto `local`. Waits until there is one; `None` when the block is finished
-    /// or given up.
-    pub(super) fn next(&self, finished: usize, local: &mut Vec<TxIndex>) -> Option<TxIndex> {
-        let mut shared = self.shared.lock();
-        shared.finished += finished;
+    /// Work for a worker that has none and has finished `finished` transactions since it last
+    /// asked. Waits until there is some; `None` when the block is finished or given up.
+    pub(super) fn next(&self, finished: usize) -> Option<Work> {
         if self.stopped.load(Ordering::Relaxed) {
             return None;
         }
-        if let Some(tx) = shared.ready.pop_front() {
-            return Some(tx);
+        if self.finished.fetch_add(finished, Ordering::Relaxed) + finished == self.total {
+            self.wake_all();
+            return None;
         }
-        drop(shared);
-        if let Some(tx) = self.take_chunk(local) {
-            return Some(tx);
+        if let Some(work) = self.take() {
+            return Some(work);
         }
-        let mut shared = self.shared.lock();
-        loop {
-            if self.stopped.load(Ordering::Relaxed) || shared.finished == self.total {
-                self.changed.notify_all();
-                return None;
-            }
-            if let Some(tx) = shared.ready.pop_front() {
-                return Some(tx);
-            }
-            self.idle.fetch_add(1, Ordering::Relaxed);
-            self.changed.wait(&mut shared);
-            self.idle.fetch_sub(1, Ordering::Relaxed);
-        }
+        self.idle.fetch_add(1, Ordering::Relaxed);
+        let work = self.wait();
+        self.idle.fetch_sub(1, Ordering::Relaxed);
+        work
     }
 
-    /// Takes a chunk of the transactions that wait for nothing.
-    fn take_chunk(&self, local: &mut Vec<TxIndex>) -> Option<TxIndex> {
-        let start = self.handed_out.fetch_add(self.chunk, Ordering::Relaxed);
-        let end = self.initial.len().min(start + self.chunk);
-        let (first, rest) = self.initial.get(start..end)?.split_first()?;
-        local.extend(rest.iter().rev());
-        Some(*first)
+    fn is_over(&self) -> bool {
+        self.stopped.load(Ordering::Relaxed) || self.finished.load(Ordering::Relaxed) == self.total
+    }
+
+    /// What there is: released transactions, then those that come first, then the next chunk.
+    fn take(&self) -> Option<Work> {
+        if self.offered.load(Ordering::Relaxed) > 0
+            && let Some(tx) = self.pop(&mut self.ready.lock())
+        {
+            return Some(Work::Ready(tx));
+        }
+        if self.first_next.load(Ordering::Relaxed) < self.first.len()
+            && let Some(tx) = self.first.get(self.first_next.fetch_add(1, Ordering::Relaxed))
+        {
+            return Some(Work::Ready(*tx));
+        }
+        self.take_chunk().map(Work::Chunk)
+    }
+
+    /// The next chunk of the block.
+    pub(super) fn take_chunk(&self) -> Option<Range<TxIndex>> {
+        if self.next.load(Ordering::Relaxed) >= self.total {
+            return None;
+        }
+        let start = self.next.fetch_add(self.chunk, Ordering::Relaxed);
+        let end = self.total.min(start + self.chunk);
+        // A block's transactions are counted in `TxIndex`.
+        (start < end).then_some(start as TxIndex..end as TxIndex)
+    }
+
+    fn pop(&self, ready: &mut VecDeque<TxIndex>) -> Option<TxIndex> {
+        let tx = ready.pop_front();
+        self.offered.store(ready.len(), Ordering::Relaxed);
+        tx
+    }
+
+    /// Looks for released transactions for a while, then sleeps until there are some.
+    fn wait(&self) -> Option<Work> {
+        for _ in 0..LOOKS_MAX {
+            if self.is_over() {
+                return None;
+            }
+            if let Some(work) = self.take() {
+                return Some(work);
+            }
+            spin_loop();
+        }
+        let mut ready = self.ready.lock();
+        loop {
+            if self.is_over() {
+                return None;
+            }
+            if let Some(tx) = self.pop(&mut ready) {
+                return Some(Work::Ready(tx));
+            }
+            self.changed.wait(&mut ready);
+        }
     }
 
     /// Shares what a worker holds beyond its next transaction if somebody is idle.
@@ -110,7 +153,10 @@ impl Queue {
             && self.idle.load(Ordering::Relaxed) > 0
             && let Some(own) = local.pop()
         {
-            self.shared.lock().ready.extend(local.drain(..));
+            let mut ready = self.ready.lock();
+            ready.extend(local.drain(..));
+            self.offered.store(ready.len(), Ordering::Relaxed);
+            drop(ready);
             local.push(own);
             self.changed.notify_all();
         }
@@ -119,28 +165,44 @@ impl Queue {
     /// Gives the block up: nobody gets another transaction.
     pub(super) fn stop(&self) {
         self.stopped.store(true, Ordering::Relaxed);
-        let _shared = self.shared.lock();
+        self.wake_all();
+    }
+
+    /// Wakes those who sleep. Under the lock, so that nobody falls asleep after having looked.
+    fn wake_all(&self) {
+        let _ready = self.ready.lock();
         self.changed.notify_all();
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use tos_host_api::Gas;
-
     use super::*;
-    use crate::access::AccessSet;
+
+    fn queue(total: usize, first: &[TxIndex], chunk: usize) -> Queue {
+        let mut plan = Plan { workers: 2, chunk, kinds: Vec::new(), first: first.to_vec() };
+        Queue::new(total, &mut plan)
+    }
 
     #[test]
     fn nobody_gets_another_transaction_once_the_block_is_given_up() {
         // The transactions that wait for nothing were handed out to the last one, so a failed block
         // kept the workers as busy as a good one.
-        let schedule = Schedule::new(&vec![(AccessSet::default(), Gas(1)); 1_000]);
-        let queue = Queue::new(&schedule, 2);
-        let mut local = Vec::new();
-        assert_eq!(queue.next(0, &mut local), Some(0));
+        let queue = queue(1_000, &[], 8);
+        let mut local = vec![3, 2];
+        assert_eq!(queue.next(0), Some(Work::Chunk(0..8)));
         queue.stop();
         queue.offer(&mut local);
-        assert_eq!((queue.next(1, &mut local), local), (None, Vec::new()));
+        assert_eq!((queue.next(1), local), (None, Vec::new()));
+    }
+
+    #[test]
+    fn what_others_wait_for_is_handed_out_before_the_rest() {
+        let queue = queue(20, &[17, 19], 16);
+        let work: Vec<_> = (0..4).map_while(|_| queue.next(0)).collect();
+        let ready = [Work::Ready(17), Work::Ready(19)].into_iter();
+        let chunks = [Work::Chunk(0..16), Work::Chunk(16..20)];
+        assert_eq!(work, ready.chain(chunks).collect::<Vec<_>>());
+        assert_eq!(queue.next(20), None);
     }
 }

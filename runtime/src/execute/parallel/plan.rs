@@ -1,0 +1,122 @@
+//! How a block is shared: by how many workers, in chunks of which size, and what comes first.
+
+use tos_host_api::TxIndex;
+
+use crate::execute::BlockEnv;
+use crate::schedule::Schedule;
+use crate::types::Block;
+
+/// What a transaction that runs no contract takes, in nanoseconds.
+const PLAIN_NS: u64 = 60;
+/// What a transaction that runs a contract takes at least, in nanoseconds. It takes more, and
+/// declared gas is a bound for how much more, often a generous one.
+const CALL_NS: u64 = 1_000;
+/// Declared gas that counts as a nanosecond of a call.
+const CALL_GAS_PER_NS: u64 = 32;
+/// What an observer may take for each transaction, in nanoseconds; nobody knows.
+const OBSERVER_NS: u64 = 20_000;
+/// Work below which another worker costs more than it gains, in nanoseconds: about twice what
+/// waking one up takes.
+const WORKER_NS_MIN: u64 = 30_000;
+/// Work handed out at once, in nanoseconds: taking a chunk is cheap beside it, and the last chunk of
+/// a block keeps nobody waiting for long.
+const CHUNK_NS: u64 = 10_000;
+/// Most transactions handed out at once.
+const CHUNK_MAX: u64 = 128;
+
+/// How a transaction gets to a worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Runs no contract.
+    Cheap,
+    /// Runs a contract.
+    Call,
+    /// Runs a contract, waits for nobody and is waited for: handed out before all others.
+    First,
+}
+
+/// How a block is shared.
+pub(crate) struct Plan {
+    /// How many workers the block is worth.
+    pub(crate) workers: usize,
+    /// How many transactions are handed out at once.
+    pub(crate) chunk: usize,
+    /// By transaction. Empty if no transaction runs a contract.
+    pub(crate) kinds: Vec<Kind>,
+    /// Calls that wait for nobody while others wait for them: a chain has to begin at once to be
+    /// done when the rest is.
+    pub(crate) first: Vec<TxIndex>,
+}
+
+impl Plan {
+    /// A plan for at most `threads` workers.
+    pub(crate) fn new(schedule: &Schedule, block: &Block, env: &BlockEnv, threads: usize) -> Self {
+        let is_call = |tx: TxIndex| block.transactions()[tx as usize].data.is_call();
+        let is_call: Option<&dyn Fn(TxIndex) -> bool> =
+            if env.runs_contracts() { Some(&is_call) } else { None };
+        Self::of(schedule, is_call, env.observer.is_some(), threads)
+    }
+
+    /// A plan for at most `threads` workers. `is_call` says which transactions run a contract, if
+    /// any can.
+    pub(crate) fn of(
+        schedule: &Schedule,
+        is_call: Option<&dyn Fn(TxIndex) -> bool>,
+        observed: bool,
+        threads: usize,
+    ) -> Self {
+        let len = schedule.included().0 as u64;
+        let mut plan = Self { workers: 1, chunk: 1, kinds: Vec::new(), first: Vec::new() };
+        // Saturating throughout: load balancing, not gas that anyone pays.
+        let mut work = len.saturating_mul(PLAIN_NS);
+        if threads > 1
+            && let Some(is_call) = is_call
+        {
+            plan.kinds.reserve(schedule.len());
+            for (tx, gas_limit) in (0..).zip(schedule.table().gas_limits()) {
+                let kind = if is_call(tx) { kind_of_call(schedule, tx) } else { Kind::Cheap };
+                if kind != Kind::Cheap {
+                    work = work.saturating_add(CALL_NS + gas_limit.0 / CALL_GAS_PER_NS);
+                }
+                if kind == Kind::First {
+                    plan.first.push(tx);
+                }
+                plan.kinds.push(kind);
+            }
+        }
+        if observed {
+            work = work.saturating_add(len.saturating_mul(OBSERVER_NS));
+        }
+        plan.workers = threads.min(wide(schedule)).min(at_most(work / WORKER_NS_MIN)).max(1);
+        let share = len / (4 * plan.workers as u64);
+        let by_work = CHUNK_NS / (work / len.max(1)).max(1);
+        plan.chunk = at_most(by_work.min(share).clamp(1, CHUNK_MAX));
+        plan
+    }
+
+    /// How a transaction gets to a worker.
+    pub(crate) fn kind(&self, tx: TxIndex) -> Kind {
+        self.kinds.get(tx as usize).copied().unwrap_or(Kind::Cheap)
+    }
+}
+
+/// How many workers a block can keep busy: its work divided by its longest chain, both by declared
+/// gas.
+fn wide(schedule: &Schedule) -> usize {
+    let (_, total) = schedule.included();
+    at_most(total.div_ceil(schedule.critical_path_gas().0.max(1)))
+}
+
+fn kind_of_call(schedule: &Schedule, tx: TxIndex) -> Kind {
+    let is_waited_for = |group: &u32| schedule.has_next(*group);
+    let waits = schedule.waits()[tx as usize] > 0;
+    if !waits && schedule.groups_of(tx).iter().any(is_waited_for) {
+        Kind::First
+    } else {
+        Kind::Call
+    }
+}
+
+fn at_most(count: u64) -> usize {
+    usize::try_from(count).unwrap_or(usize::MAX)
+}
