@@ -79,7 +79,10 @@ fn credits_to_a_hot_receiver_take_one_step_together() {
     let figures = ["touches", "credits", "writes", "chain"].map(|field| &hottest[field]);
     // Credits, the receiver's own payment, credits.
     assert_eq!(figures, [10, 9, 1, 3].map(Json::from).each_ref());
-    assert!(json["causes"].as_array().unwrap().iter().all(|cause| cause["name"] == "exchange"));
+    let causes = json["causes"].as_array().unwrap().iter();
+    let modes = causes.filter(|cause| cause["name"] == "exchange");
+    let modes: Vec<_> = modes.map(|cause| (&cause["later"], &cause["earlier"])).collect();
+    assert!(modes.iter().all(|(later, earlier)| later != earlier) && modes.len() == 2, "{modes:?}");
 }
 
 #[test]
