@@ -7,6 +7,8 @@
 
 mod accounts;
 mod slots;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
