@@ -78,8 +78,8 @@ impl Harness {
             });
         });
         group.finish();
-        if times.is_empty() {
-            // Filtered out, or only listed.
+        if times.len() < 2 {
+            // Filtered out, or only listed, or run once to see that it runs, which is no figure.
             return;
         }
         let share = |busy: Duration| busy.as_secs_f64() / wall.as_secs_f64() / threads as f64;
