@@ -1,5 +1,7 @@
 //! Programs that measure metering: plain computing, plain memory, a hash, each in a loop as long as
-//! the first word of memory says.
+//! the first word of memory says. And contracts that measure calls.
+
+use crate::assemble;
 
 /// Steps of Collatz sequences.
 pub const COMPUTE_WAT: &str = include_str!("../guests/compute.wat");
@@ -7,11 +9,24 @@ pub const COMPUTE_WAT: &str = include_str!("../guests/compute.wat");
 pub const SIEVE_WAT: &str = include_str!("../guests/sieve.wat");
 /// SHA-256.
 pub const SHA256_WAT: &str = include_str!("../guests/sha256.wat");
+/// Calls that do nothing, use one slot, or call again.
+pub const CALLS_WAT: &str = include_str!("../guests/calls.wat");
+
+/// A contract whose entry `run` computes SHA-256 of this many zero bytes once.
+///
+/// # Panics
+/// Never: the guest assembles with any length.
+#[must_use]
+pub fn sha256_contract(len: u32) -> Vec<u8> {
+    let bytes = [1_u32.to_le_bytes(), len.to_le_bytes()].concat();
+    let text: String = bytes.iter().map(|byte| format!("\\{byte:02x}")).collect();
+    let words = format!("(module\n  (data (i32.const 0) \"{text}\")");
+    assemble(&SHA256_WAT.replacen("(module", &words, 1))
+}
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::assemble;
 
     /// Runs a guest on this first memory: what it leaves at 64.
     fn run<const LEN: usize>(wat: &str, memory: &[(usize, &[u8])]) -> [u8; LEN] {

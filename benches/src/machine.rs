@@ -7,9 +7,6 @@ use std::fs::read_to_string;
 use std::process::Command;
 use std::time::Duration;
 
-/// Ticks of the processor times in `/proc`: fixed by the kernel's interface to programs.
-const TICKS_PER_SECOND: u64 = 100;
-
 /// The machine and the build.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Machine {
@@ -72,16 +69,17 @@ fn commit() -> Option<String> {
     output.status.success().then(|| format!("commit {}", text.trim()))
 }
 
-/// Processor time all threads of this process have used; `None` where the system does not tell.
+/// Processor time that the threads of this process have used; `None` where the system does not
+/// tell. Threads that have ended do not count.
 #[must_use]
 pub fn processor_time() -> Option<Duration> {
-    let stat = read_to_string("/proc/self/stat").ok()?;
-    // The second field is the program's name, which may contain anything, in parentheses.
-    let fields: Vec<&str> = stat.rsplit(')').next()?.split_whitespace().collect();
-    let ticks = |at: usize| fields.get(at)?.parse::<u64>().ok();
-    // The 14th and 15th of all fields: user and system time.
-    let ticks = ticks(11)?.checked_add(ticks(12)?)?;
-    Some(Duration::from_millis(ticks.checked_mul(1_000 / TICKS_PER_SECOND)?))
+    let mut nanos = 0_u64;
+    for thread in std::fs::read_dir("/proc/self/task").ok()? {
+        // A thread may have ended since the folder was read.
+        let Ok(text) = read_to_string(thread.ok()?.path().join("schedstat")) else { continue };
+        nanos = nanos.checked_add(first_number(&text)?)?;
+    }
+    Some(Duration::from_nanos(nanos))
 }
 
 /// Resident memory of this process in bytes; `None` where the system does not tell.

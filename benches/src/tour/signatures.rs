@@ -25,9 +25,9 @@ pub(super) fn measure(
     options: &Options,
     figures: &mut Figures,
 ) -> Result<()> {
-    stage.world.rewind();
-    let half = sizes.signatures.min(stage.world.len() / 2);
-    let transactions = shapes::disjoint_transfers(&mut stage.world, half);
+    stage.scene.world.rewind();
+    let half = sizes.signatures.min(stage.scene.world.len() / 2);
+    let transactions = shapes::disjoint_transfers(&mut stage.scene.world, half);
     // The very messages the engine checks: the number of bytes hashed is part of the price.
     let signed = |tx: &Transaction| {
         let key = VerificationKeyBytes::from(tx.unsigned.source.0);

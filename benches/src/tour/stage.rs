@@ -1,17 +1,18 @@
-//! The chain that most figures are measured on, and engines with different threads on it.
+//! What most figures are measured on: engines with different threads on one chain.
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, ensure};
-use tos_runtime::{Block, BlockOutcome, ContractEngine, EngineConfig, MemoryStorage, Transaction};
+use anyhow::Result;
+use tos_runtime::{Block, BlockOutcome, ContractEngine, Transaction};
 
 use super::Sizes;
+use crate::World;
 use crate::machine::cores;
-use crate::{SharedStorage, World, chain};
+use crate::scene::{Scene, check_success};
 
-/// A chain after its first blocks, and engines that each have a view of it.
+/// The scene, and the engines that are compared.
 pub(super) struct Stage {
-    pub(super) world: World,
+    pub(super) scene: Scene,
     /// Two threads, whatever the machine has.
     pub(super) two: ContractEngine,
     /// One thread, parallel execution enabled.
@@ -33,33 +34,19 @@ pub(super) struct Sample {
 
 impl Stage {
     pub(super) fn new(sizes: &Sizes, seed: u64) -> Result<Self> {
-        let mut world = World::with_holders(sizes.accounts, sizes.calls, seed);
-        let storage = SharedStorage::new(MemoryStorage::new());
-        let build = |threads| {
-            let config = EngineConfig { max_parallel_threads: threads, ..EngineConfig::default() };
-            ContractEngine::builder()
-                .storage(storage.clone())
-                .config(config)
-                .genesis(world.genesis())
-                .build()
-        };
-        // The others open after the first blocks: engines do not see each other's commits.
-        let two = build(2)?;
-        chain::set_up(&two, &mut world.clone()).context("the first blocks")?;
-        let one = build(1)?;
-        let all = if cores() == 2 { two.clone() } else { build(cores())? };
-        world.rewind();
-        Ok(Self { world, two, one, all })
+        let scene = Scene::new(sizes.accounts, sizes.calls, seed)?;
+        let two = scene.engine(2)?;
+        let one = scene.engine(1)?;
+        let all = if cores() == 2 { two.clone() } else { scene.engine(cores())? };
+        Ok(Self { scene, two, one, all })
     }
 
-    /// A block on the tip. `shape` finds every account at its first nonce.
+    /// See [`Scene::block`].
     pub(super) fn block(
         &mut self,
         shape: impl FnOnce(&mut World) -> Vec<Transaction>,
     ) -> Result<Block> {
-        self.world.rewind();
-        let transactions = shape(&mut self.world);
-        Ok(chain::next_block(&self.two, &self.world, transactions)?)
+        self.scene.block(shape)
     }
 }
 
@@ -85,17 +72,9 @@ impl Sample {
     }
 }
 
-/// Executes a block on each engine and sees that all of it succeeds: loads what has to be loaded,
-/// and finds workloads that do not do what they say.
+/// See [`check_success`], on each engine.
 pub(super) fn warm(engines: &[&ContractEngine], block: &Block) -> Result<()> {
-    for engine in engines {
-        let outcome = engine.execute_block(block)?;
-        for (idx, result) in outcome.results().iter().enumerate() {
-            let succeeded = result.as_ref().is_ok_and(|receipt| receipt.status.is_success());
-            ensure!(succeeded, "transaction {idx} of a workload: {result:?}");
-        }
-    }
-    Ok(())
+    engines.iter().try_for_each(|engine| check_success(engine, block))
 }
 
 /// One column of samples.

@@ -23,7 +23,7 @@ pub(super) fn measure(
     let txs = sizes.transfers;
     let block = stage.block(|world| shapes::random_transfers(world, txs, options.seed))?;
     let hot = stage.block(|world| shapes::hot_receiver(world, txs))?;
-    let keys = stage.world.keys();
+    let keys = stage.scene.world.keys();
     let mut sip = Yardstick::new(&block, &keys, FUNDS, RandomState::new());
     let mut fold = Yardstick::new(&block, &keys, FUNDS, foldhash::fast::RandomState::default());
     let Stage { two, one, .. } = stage;
