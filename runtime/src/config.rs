@@ -20,6 +20,9 @@ pub struct EngineConfig {
     pub module_cache_bytes: usize,
     /// Accounts and slots kept in memory between blocks; beyond it the longest unused ones go.
     pub state_cache_entries: usize,
+    /// `true` keeps instances of contracts from call to call, restored to what a fresh one is;
+    /// `false` makes a fresh one for each call, which takes several times as long.
+    pub reuse_instances: bool,
 }
 
 impl EngineConfig {
@@ -48,6 +51,7 @@ impl Default for EngineConfig {
             enable_parallel_execution: true,
             module_cache_bytes: 256 << 20,
             state_cache_entries: 4_000_000,
+            reuse_instances: true,
         }
     }
 }

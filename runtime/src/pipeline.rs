@@ -69,7 +69,8 @@ impl Pipeline {
             execute_in_parallel(&env, &overlay, &schedule, block, &self.pool, workers)?
         } else {
             let table = schedule.table();
-            let work = || execute_in_sequence(&env, &overlay, table, block.transactions());
+            let work =
+                |permit| execute_in_sequence(&env, &overlay, table, block.transactions(), permit);
             self.modules.with_calls(env.runs_contracts(), work)?
         };
         metrics.stages.execute = time.lap();

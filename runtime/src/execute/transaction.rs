@@ -9,7 +9,7 @@ use tos_host_api::{Address, Amount, AssetId, ContractId, Gas, Hash, HostFunction
 use super::{Callable, ExecutionObserver, GuestMessage, Interrupt, Lent, Scope, engine_fault};
 use crate::config::ProtocolParams;
 use crate::error::{EngineError, InvalidTransaction};
-use crate::sandbox::{Modules, Verdict};
+use crate::sandbox::{CallPermit, Modules, Verdict};
 use crate::schedule::TableEntry;
 use crate::state::{Journal, Taken};
 use crate::types::{BlockContext, ExecutionStatus, Receipt, TransactionType, UnsignedTransaction};
@@ -88,8 +88,8 @@ pub(crate) struct Executor {
 }
 
 impl Executor {
-    pub(crate) fn new(env: Arc<BlockEnv>, journal: Journal) -> Self {
-        let scope = Lent::new(Scope::new(Arc::clone(&env), journal));
+    pub(crate) fn new(env: Arc<BlockEnv>, journal: Journal, permit: Option<CallPermit>) -> Self {
+        let scope = Lent::new(Scope::new(Arc::clone(&env), journal, permit));
         Self { env, scope }
     }
 

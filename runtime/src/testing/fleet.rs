@@ -43,6 +43,8 @@ impl Fleet {
             let config = EngineConfig {
                 max_parallel_threads: threads.max(1),
                 enable_parallel_execution: threads > 0,
+                // The reference makes a fresh instance for every call.
+                reuse_instances: threads > 0,
                 ..EngineConfig::default()
             };
             let storage = SharedArtifacts { state, artifacts: Arc::clone(&artifacts) };

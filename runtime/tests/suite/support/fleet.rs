@@ -53,6 +53,8 @@ impl Fleet {
             let config = EngineConfig {
                 max_parallel_threads: threads,
                 enable_parallel_execution: parallel,
+                // The reference makes a fresh instance for every call.
+                reuse_instances: parallel,
                 ..EngineConfig::default()
             };
             let builder = ContractEngine::builder()
