@@ -4,9 +4,9 @@ use tos_host_api::{Address, ContractId, Gas};
 use wasmtime::{Memory, Store, Trap};
 
 use super::limiter::Limiter;
-use super::live::Live;
+use super::live::{Ended, Live};
 use super::profile::WASM_STACK_BYTES;
-use super::{CompiledModule, Meter};
+use super::{CompiledModule, Meter, Written};
 use crate::error::EngineError;
 use crate::execute::{Interrupt, Lent, Scope};
 use crate::types::{Deposit, HaltReason};
@@ -54,6 +54,8 @@ pub(crate) struct HostState {
     pub(crate) interrupt: Option<Interrupt>,
     /// `None` before a call.
     pub(crate) instance: Option<InstanceFacts>,
+    /// Where host functions have written into the guest's memory.
+    pub(crate) written: Written,
     limiter: Limiter,
 }
 
@@ -113,6 +115,7 @@ impl HostState {
         *last_callee = CalleeEnd::default();
         *interrupt = None;
         self.instance = Some(instance);
+        self.written = Written::default();
     }
 }
 
@@ -151,8 +154,14 @@ fn call_here(request: CallRequest<'_>, mut scope: Box<Scope>) -> (CallEnd, Box<S
         Ok(gas_used) => CallEnd { result, gas_used, return_data },
         Err(error) => CallEnd::fault(error),
     };
-    if let (Ok(()), Some(permit)) = (&end.result, &mut scope.permit) {
-        permit.kept.keep(live, request.module);
+    let ended = match &end.result {
+        Ok(()) => Ended::Returned,
+        Err(Interrupt::Revert(_)) => Ended::Stopped,
+        // Rare, and paid for with the whole limit: not worth an argument that nothing is left.
+        Err(Interrupt::Halt(_) | Interrupt::Fault(_)) => return (end, scope),
+    };
+    if let Some(permit) = &mut scope.permit {
+        permit.kept.keep(live, request.module, ended);
     }
     (end, scope)
 }

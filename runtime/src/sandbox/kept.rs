@@ -2,7 +2,7 @@
 //! see [`Live::restore`].
 
 use super::CompiledModule;
-use super::live::Live;
+use super::live::{Ended, Live};
 
 /// Most instances kept by one permit: as many different modules as one worker finds warm.
 pub(super) const KEPT_INSTANCES_MAX: usize = 32;
@@ -32,8 +32,8 @@ impl Kept {
     }
 
     /// Keeps an instance if it can be made what it was before its call.
-    pub(super) fn keep(&mut self, mut live: Live, module: &CompiledModule) {
-        if !self.reuse || live.pages() > KEPT_PAGES_MAX || !live.restore(module) {
+    pub(super) fn keep(&mut self, mut live: Live, module: &CompiledModule, ended: Ended) {
+        if !self.reuse || live.pages() > KEPT_PAGES_MAX || !live.restore(module, ended) {
             return;
         }
         while self.instances.len() >= KEPT_INSTANCES_MAX

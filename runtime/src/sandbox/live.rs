@@ -4,8 +4,9 @@
 //! the next begins. What a guest can change is its memory and its mutable globals, nothing else:
 //! the gate lets no operator through that writes tables or drops segments, and host functions keep
 //! what they know in [`HostState`], which every call fills anew. Both are put back after a call
-//! that returned. An instance whose memory has grown, which cannot shrink, or whose call ended in
-//! any other way, is dropped.
+//! that returned, memory where the guest and host functions have told that they wrote; see
+//! `prepare/writes.rs`. After a call that reverted nothing was told, and all of memory is put back. An
+//! instance whose memory has grown, which cannot shrink, or whose call was halted, is dropped.
 
 use std::sync::{Arc, Weak};
 
@@ -13,9 +14,21 @@ use tos_host_api::limits;
 use wasmtime::{Global, Instance, Memory, Store, TypedFunc, Val};
 
 use super::call::HostState;
-use super::prepare::global_export;
+use super::prepare::{WRITE_REACH, global_export};
 use super::{CompiledModule, Meter};
 use crate::error::EngineError;
+
+/// Longest part of memory that is put back, in bytes: a fresh instance is not much dearer.
+const RESTORED_BYTES_MAX: usize = 1 << 16;
+
+/// How a call ended after which the instance might be kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// The guest has returned, and told where it wrote.
+    Returned,
+    /// A host function stopped the guest.
+    Stopped,
+}
 
 /// An instance in a store of its own.
 pub(super) struct Live {
@@ -27,6 +40,8 @@ pub(super) struct Live {
     entries: Vec<(Box<str>, TypedFunc<(), ()>)>,
     /// The guest's mutable globals with their initial values.
     globals: Vec<(Global, Val)>,
+    /// Where the guest has written.
+    written: Global,
     /// Pages of initial memory.
     pages: u64,
     /// Its module, as long as anybody has it.
@@ -50,6 +65,10 @@ impl Live {
         let memory = instance.get_memory(&mut store, limits::MEMORY_EXPORT).ok_or_else(|| {
             EngineError::Bug("a prepared module does not export its memory".into())
         })?;
+        let written = instance.get_module_export(&mut store, &module.counters.written);
+        let written = written
+            .and_then(wasmtime::Extern::into_global)
+            .ok_or_else(|| EngineError::Bug("a prepared module does not tell its writes".into()))?;
         let mut globals = Vec::with_capacity(module.info.mutable_globals.len());
         for index in &module.info.mutable_globals {
             let export = instance.get_global(&mut store, &global_export(*index));
@@ -65,6 +84,7 @@ impl Live {
             meter,
             entries: Vec::new(),
             globals,
+            written,
             pages: module.info.memory_pages_min,
             module: Arc::downgrade(&module.identity),
         })
@@ -84,20 +104,32 @@ impl Live {
     }
 
     /// Makes the instance what a fresh one is; `false` if it has to go.
-    pub(super) fn restore(&mut self, module: &CompiledModule) -> bool {
+    pub(super) fn restore(&mut self, module: &CompiledModule, ended: Ended) -> bool {
+        let told = match ended {
+            Ended::Returned => self.written.get(&mut self.store).i32(),
+            Ended::Stopped => None,
+        };
+        let by_host = self.store.data().written;
         let memory = self.memory.data_mut(&mut self.store);
         if memory.len() as u64 != self.pages << 16 {
             return false;
         }
-        let len = memory.len();
-        module.image.restore(memory, 0, len);
-        for (global, initial) in &self.globals {
-            if global.set(&mut self.store, *initial).is_err() {
-                return false;
+        let (start, end) = match told.and_then(|told| usize::try_from(told).ok()) {
+            Some(union) => {
+                let from = module.info.writes_from as usize;
+                let end = from + union + WRITE_REACH as usize;
+                (from.min(by_host.start), end.max(by_host.end).min(memory.len()))
             }
+            None => (0, memory.len()),
+        };
+        if end.saturating_sub(start) > RESTORED_BYTES_MAX {
+            return false;
         }
-        debug_assert!(module.image.matches(self.memory.data(&self.store)), "a call left traces");
-        true
+        module.image.restore(memory, start, end);
+        debug_assert!(module.image.matches(memory), "a call left traces in {ended:?}");
+        let written = (self.written, Val::I32(0));
+        let mut globals = self.globals.iter().chain([&written]);
+        globals.all(|(global, initial)| global.set(&mut self.store, *initial).is_ok())
     }
 
     pub(super) fn is_of(&self, module: &CompiledModule) -> bool {

@@ -15,7 +15,7 @@ pub mod prepare;
 mod profile;
 
 pub(crate) use call::{CallEnd, CallRequest, CalleeEnd, HostState, InstanceFacts, call};
-pub(crate) use guest_memory::GuestMemory;
+pub(crate) use guest_memory::{GuestMemory, Written};
 pub(crate) use meter::Meter;
 pub(crate) use modules::{CompiledModule, Modules, ModulesConfig, Verdict};
 pub(crate) use permits::CallPermit;

@@ -17,7 +17,7 @@ use super::image::Image;
 use super::permits::{CallPermit, CallPermits};
 use super::prepare::{
     self, GAS_EXPORT, ModuleInfo, OperatorCosts, PREPARE_VERSION, PrepareError, Prepared,
-    Rejection, STACK_EXPORT,
+    Rejection, STACK_EXPORT, WRITTEN_EXPORT,
 };
 use super::{artifact, profile};
 use crate::error::EngineError;
@@ -47,6 +47,7 @@ pub(crate) struct CompiledModule {
 pub(super) struct CounterExports {
     pub(super) gas: ModuleExport,
     pub(super) stack: ModuleExport,
+    pub(super) written: ModuleExport,
 }
 
 impl CounterExports {
@@ -56,7 +57,11 @@ impl CounterExports {
                 EngineError::Bug(format!("a prepared module does not export {name}"))
             })
         };
-        Ok(Self { gas: index(GAS_EXPORT)?, stack: index(STACK_EXPORT)? })
+        Ok(Self {
+            gas: index(GAS_EXPORT)?,
+            stack: index(STACK_EXPORT)?,
+            written: index(WRITTEN_EXPORT)?,
+        })
     }
 }
 
