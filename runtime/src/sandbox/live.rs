@@ -90,8 +90,12 @@ impl Live {
         })
     }
 
-    /// The function behind an entry that the module exports.
-    pub(super) fn entry(&mut self, name: &str) -> Result<&TypedFunc<(), ()>, EngineError> {
+    /// Runs an entry that the module exports. The function is not cloned for it: its type is counted
+    /// by all workers together.
+    ///
+    /// # Errors
+    /// The outer one is the engine's, the inner one says how the guest was stopped.
+    pub(super) fn run(&mut self, name: &str) -> Result<wasmtime::Result<()>, EngineError> {
         let found = match self.entries.iter().position(|(known, _)| **known == *name) {
             Some(found) => found,
             None => {
@@ -100,7 +104,7 @@ impl Live {
                 self.entries.len() - 1
             }
         };
-        Ok(&self.entries[found].1)
+        Ok(self.entries[found].1.call(&mut self.store, ()))
     }
 
     /// Makes the instance what a fresh one is; `false` if it has to go.
