@@ -23,6 +23,9 @@ pub struct EngineConfig {
     /// Transactions from which on a block is cut into pieces that all threads resolve, and its
     /// payments are settled account by account. Below, doing that takes longer than it gains.
     pub large_block_txs: usize,
+    /// `true` keeps instances of contracts from call to call, restored to what a fresh one is;
+    /// `false` makes a fresh one for each call, which takes several times as long.
+    pub reuse_instances: bool,
 }
 
 impl EngineConfig {
@@ -52,6 +55,7 @@ impl Default for EngineConfig {
             module_cache_bytes: 256 << 20,
             state_cache_entries: 4_000_000,
             large_block_txs: 1_024,
+            reuse_instances: true,
         }
     }
 }

@@ -95,7 +95,8 @@ impl Pipeline {
         let env = Arc::new(env);
         let executed = match mode {
             Mode::Sequential => {
-                let work = || execute_in_sequence(&env, &overlay, &table, block.transactions());
+                let txs = block.transactions();
+                let work = |permit| execute_in_sequence(&env, &overlay, &table, txs, permit);
                 self.modules.with_calls(env.runs_contracts(), work)?
             }
             Mode::Parallel { threads_max, .. } => {

@@ -12,7 +12,7 @@ use crate::error::{EngineError, OpenError};
 use crate::execute::{ExecutionObserver, WorkerPool};
 use crate::genesis::Genesis;
 use crate::pipeline::Pipeline;
-use crate::sandbox::Modules;
+use crate::sandbox::{Modules, ModulesConfig};
 use crate::state::ChainState;
 use crate::storage::{ChainMeta, CommitBatch, MemoryStorage, STORAGE_FORMAT, Storage};
 
@@ -81,12 +81,13 @@ impl ContractEngineBuilder {
             return Err(EngineError::Corrupt(text.into()));
         }
         let costs = params.costs.operators.clone();
-        let modules = Modules::new(
-            Arc::clone(&storage),
+        let modules = ModulesConfig {
             costs,
-            config.module_cache_bytes,
-            config.max_parallel_threads,
-        )?;
+            bytes_max: config.module_cache_bytes,
+            workers: config.max_parallel_threads,
+            reuse_instances: config.reuse_instances,
+        };
+        let modules = Modules::new(Arc::clone(&storage), modules)?;
         let pipeline = Pipeline {
             chain: Arc::new(ChainState::new(storage)),
             params: Arc::new(params),

@@ -13,7 +13,7 @@ use crate::execute::{
 };
 use crate::pipeline::{BlockOutputs, Crew, LoadedModules, load_accounts, load_modules, merge};
 use crate::sandbox::prepare::limits::STACK_WORDS_MAX;
-use crate::sandbox::{self, CallEnd, CallRequest, Frame};
+use crate::sandbox::{self, CallEnd, CallRequest};
 use crate::schedule::{AccessTable, TableBuilder, TableTx};
 use crate::state::{Account, ChangeSet, ContractRecord, Journal, Overlay, SlotKey};
 use crate::types::{
@@ -162,13 +162,17 @@ impl ContractEngine {
         let loaded = load_modules(&pipeline.chain, &pipeline.modules, once(&tx.data))?;
         let env = self.private_env(tip, loaded);
         let makes_calls = env.runs_contracts();
-        let mut executor = Executor::new(Arc::new(env), Journal::new(Arc::clone(&overlay)));
         let reference = TxRef { tx, id: tx.id(), intrinsic_gas, index: 0 };
-        let execute = || executor.execute_transaction(reference, table.of(0));
+        let execute = |permit| {
+            let journal = Journal::new(Arc::clone(&overlay));
+            let mut executor = Executor::new(Arc::new(env), journal, permit);
+            let output = executor.execute_transaction(reference, table.of(0))?;
+            if output.result.is_ok() {
+                executor.publish(0, 0)?;
+            }
+            Ok::<_, EngineError>(output)
+        };
         let mut output = pipeline.modules.with_calls(makes_calls, execute)?;
-        if output.result.is_ok() {
-            executor.publish(0, 0)?;
-        }
         let messages = std::mem::take(&mut output.messages);
         let (result, code) = (output.result.clone(), output.code);
         let merged =
@@ -241,18 +245,21 @@ impl ContractEngine {
             let (table, overlay) = self.private_overlay(set.entries(), gas)?;
             let mut journal = Journal::new(overlay);
             journal.begin(table.of(0));
-            let scope = Box::new(Scope::new(Arc::clone(&env), journal));
-            let frame = Frame {
-                caller: scope.source,
-                contract,
-                input: input.to_vec(),
-                deposits: Vec::new(),
-                read_only: true,
+            let call = |permit| {
+                let scope = Box::new(Scope::new(Arc::clone(&env), journal, permit));
+                let request = CallRequest {
+                    module: &callable.module,
+                    entry,
+                    gas,
+                    stack_words: STACK_WORDS_MAX,
+                    caller: scope.source,
+                    contract,
+                    input,
+                    deposits: &[],
+                    read_only: true,
+                };
+                sandbox::call(request, scope)
             };
-            let stack_words = STACK_WORDS_MAX;
-            let request = CallRequest { module: &callable.module, entry, gas, stack_words, frame };
-            let engine = pipeline.modules.engine();
-            let call = || sandbox::call(engine, request, scope);
             let (end, scope) = pipeline.modules.with_calls(true, call);
             let status = match end.result {
                 Ok(()) => ExecutionStatus::Success,

@@ -8,7 +8,7 @@ use super::Interrupt;
 use super::transaction::{Applied, Executor, TxRef};
 use crate::error::EngineError;
 use crate::sandbox::prepare::limits::STACK_WORDS_MAX;
-use crate::sandbox::{self, CallRequest, CompiledModule, Frame};
+use crate::sandbox::{self, CallRequest, CompiledModule};
 use crate::types::{Deposit, RevertReason};
 
 /// What a contract is called with.
@@ -51,15 +51,18 @@ impl Executor {
         let Some(gas) = tx.tx.gas_limit.checked_sub(tx.intrinsic_gas) else {
             return Applied::native(Err(not_its_limit()), tx.intrinsic_gas);
         };
-        let frame = Frame {
+        let request = CallRequest {
+            module,
+            entry,
+            gas,
+            stack_words: STACK_WORDS_MAX,
             caller: source,
             contract,
-            input: input.to_vec(),
-            deposits: deposits.to_vec(),
+            input,
+            deposits,
             read_only: false,
         };
-        let request = CallRequest { module, entry, gas, stack_words: STACK_WORDS_MAX, frame };
-        let (end, scope) = sandbox::call(self.env.modules.engine(), request, self.scope.lend());
+        let (end, scope) = sandbox::call(request, self.scope.lend());
         self.scope.give_back(scope);
         let (result, gas_used) = match tx.intrinsic_gas.checked_add(end.gas_used) {
             Some(gas_used) => (end.result, gas_used),

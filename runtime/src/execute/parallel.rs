@@ -35,6 +35,7 @@ use super::{BlockEnv, Executed, Executor, Outputs, WorkerPool, panic_message};
 use crate::error::EngineError;
 use crate::explain::{Recorder, Recording};
 use crate::metrics::{Stopwatch, WorkerTimes};
+use crate::sandbox::CallPermit;
 use crate::schedule::Schedule;
 use crate::state::{Journal, Overlay};
 use crate::types::Block;
@@ -189,7 +190,9 @@ impl Job for Run {
         let mut current = None;
         let work = AssertUnwindSafe(|| {
             let makes_calls = self.env.runs_contracts();
-            self.env.modules.with_calls(makes_calls, || self.work(worker, &mut current))
+            self.env
+                .modules
+                .with_calls(makes_calls, |permit| self.work(worker, permit, &mut current))
         });
         let outcome = catch_unwind(work);
         let fault = match outcome {
@@ -210,13 +213,18 @@ impl Job for Run {
 impl Run {
     /// Executes transactions until none is left. `current` names the one at work, for the report of
     /// a panic.
-    fn work(&self, number: usize, current: &mut Option<TxIndex>) -> Result<Share, EngineError> {
+    fn work(
+        &self,
+        number: usize,
+        permit: Option<CallPermit>,
+        current: &mut Option<TxIndex>,
+    ) -> Result<Share, EngineError> {
         let mut time = Stopwatch::start();
         let mut busy = Duration::ZERO;
         let journal = Journal::new(Arc::clone(&self.overlay));
         let mut worker = Worker {
             number,
-            executor: Executor::new(Arc::new(self.env.for_worker()), journal),
+            executor: Executor::new(Arc::new(self.env.for_worker()), journal, permit),
             outputs: Vec::new(),
             local: Vec::new(),
             finished: 0,

@@ -10,6 +10,7 @@ use tos_host_api::{Address, ContractId, Hash, TxIndex};
 use super::transaction::TxRef;
 use super::{BlockEnv, Callable, GuestMessage, callable};
 use crate::error::EngineError;
+use crate::sandbox::CallPermit;
 use crate::schedule::TableEntry;
 use crate::state::Journal;
 
@@ -30,12 +31,14 @@ pub(crate) struct Scope {
     /// Bytes of the transaction's random stream handed out so far. Not taken back when a callee
     /// fails: its caller has seen them or could have.
     pub(crate) random_bytes: u64,
+    /// The right to run calls; `None` where there are none.
+    pub(crate) permit: Option<CallPermit>,
     /// Contracts that were looked up on the way, absent ones included; good for the whole block.
     looked_up: BTreeMap<ContractId, Option<Arc<Callable>>>,
 }
 
 impl Scope {
-    pub(crate) fn new(env: Arc<BlockEnv>, journal: Journal) -> Self {
+    pub(crate) fn new(env: Arc<BlockEnv>, journal: Journal, permit: Option<CallPermit>) -> Self {
         Self {
             env,
             journal,
@@ -47,6 +50,7 @@ impl Scope {
             frames: Vec::new(),
             messages: Vec::new(),
             random_bytes: 0,
+            permit,
             looked_up: BTreeMap::new(),
         }
     }
@@ -102,11 +106,6 @@ impl<T> Lent<T> {
         Self(Some(Box::new(value)))
     }
 
-    /// Holds a value that was taken from somewhere else.
-    pub(crate) fn holding(value: Box<T>) -> Self {
-        Self(Some(value))
-    }
-
     /// Takes the value out until [`Lent::give_back`].
     pub(crate) fn lend(&mut self) -> Box<T> {
         self.0.take().expect(LENT)
@@ -118,6 +117,13 @@ impl<T> Lent<T> {
 }
 
 const LENT: &str = "used while it is lent to a call";
+
+impl<T> Default for Lent<T> {
+    /// Holds nothing yet.
+    fn default() -> Self {
+        Self(None)
+    }
+}
 
 impl<T> Deref for Lent<T> {
     type Target = T;

@@ -9,6 +9,7 @@ use tos_host_api::TxIndex;
 use super::{BlockEnv, Executed, Executor, Outputs, TxOutput, TxRef, panic_message};
 use crate::error::EngineError;
 use crate::metrics::{Stopwatch, WorkerTimes};
+use crate::sandbox::CallPermit;
 use crate::schedule::AccessTable;
 use crate::state::{Journal, Overlay};
 use crate::verify::VerifiedTransaction;
@@ -22,9 +23,10 @@ pub(crate) fn execute_in_sequence(
     overlay: &Arc<Overlay>,
     table: &AccessTable,
     transactions: &[VerifiedTransaction],
+    permit: Option<CallPermit>,
 ) -> Result<Executed, EngineError> {
     let mut time = Stopwatch::start();
-    let mut executor = Executor::new(Arc::clone(env), Journal::new(Arc::clone(overlay)));
+    let mut executor = Executor::new(Arc::clone(env), Journal::new(Arc::clone(overlay)), permit);
     let mut outputs = Vec::with_capacity(transactions.len());
     for (index, tx) in (0..).zip(transactions) {
         // This thread is the node's own: a panic becomes an error here as it does on a worker.

@@ -10,7 +10,7 @@ use super::{Callable, ExecutionObserver, GuestMessage, Interrupt, Lent, Scope, e
 use crate::config::ProtocolParams;
 use crate::error::{EngineError, InvalidTransaction};
 use crate::explain::{Recorder, RecordingPlan};
-use crate::sandbox::{Modules, Verdict};
+use crate::sandbox::{CallPermit, Modules, Verdict};
 use crate::schedule::TableEntry;
 use crate::state::{Journal, Taken};
 use crate::types::{BlockContext, ExecutionStatus, Receipt, TransactionType, UnsignedTransaction};
@@ -96,8 +96,8 @@ pub(crate) struct Executor {
 }
 
 impl Executor {
-    pub(crate) fn new(env: Arc<BlockEnv>, journal: Journal) -> Self {
-        let scope = Lent::new(Scope::new(Arc::clone(&env), journal));
+    pub(crate) fn new(env: Arc<BlockEnv>, journal: Journal, permit: Option<CallPermit>) -> Self {
+        let scope = Lent::new(Scope::new(Arc::clone(&env), journal, permit));
         Self { env, scope }
     }
 

@@ -1,9 +1,14 @@
 //! The engine's own threads. They live as long as the engine, sleep between blocks, and run one job
 //! at a time; the thread that asks takes part as worker 0.
+//!
+//! The stages of a block follow each other closely, and waking a thread takes longer than a short
+//! stage: who waits looks for a few tens of microseconds before it sleeps.
 
+use std::hint::spin_loop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::thread::JoinHandle;
 
 use parking_lot::{Condvar, Mutex};
@@ -15,6 +20,10 @@ use crate::sandbox::WASM_STACK_BYTES;
 /// Stack of a worker in bytes: what a guest may use and ample room for the host around it. Address
 /// space; only what is touched takes memory.
 const WORKER_STACK_BYTES: usize = WASM_STACK_BYTES + (4 << 20);
+
+/// How often somebody who waits looks before it sleeps: a few tens of microseconds, about twice
+/// what falling asleep and waking up take. Nobody looks between blocks for longer than this once.
+const LOOKS_MAX: usize = 1_000;
 
 /// Work that several workers share.
 pub(crate) trait Job: Send + Sync + 'static {
@@ -42,13 +51,10 @@ struct Task {
 
 /// Counts workers that are still running and keeps the first panic.
 struct Latch {
-    state: Mutex<LatchState>,
+    /// Changed under the lock; read without it by who only looks.
+    running: AtomicUsize,
+    panic: Mutex<Option<String>>,
     done: Condvar,
-}
-
-struct LatchState {
-    running: usize,
-    panic: Option<String>,
 }
 
 impl WorkerPool {
@@ -82,7 +88,8 @@ impl WorkerPool {
     pub(crate) fn run(&self, job: &Arc<impl Job>, workers: usize) -> Result<(), EngineError> {
         let helpers = &self.threads[..workers.clamp(1, self.len()) - 1];
         let latch = Arc::new(Latch {
-            state: Mutex::new(LatchState { running: helpers.len(), panic: None }),
+            running: AtomicUsize::new(helpers.len()),
+            panic: Mutex::new(None),
             done: Condvar::new(),
         });
         for (helper, worker) in helpers.iter().zip(1..) {
@@ -93,12 +100,9 @@ impl WorkerPool {
             }
         }
         let own = catch_unwind(AssertUnwindSafe(|| job.run(0)));
-        let mut state = latch.state.lock();
-        while state.running > 0 {
-            latch.done.wait(&mut state);
-        }
+        let panic = latch.wait();
         let own = own.err().map(|payload| panic_message(&*payload));
-        match own.or_else(|| state.panic.take()) {
+        match own.or(panic) {
             Some(message) => Err(EngineError::WorkerPanicked { tx: None, message }),
             None => Ok(()),
         }
@@ -138,7 +142,9 @@ impl Drop for WorkerPool {
 
 /// A worker thread: waits for tasks until the pool is dropped.
 fn work(inbox: &Receiver<Task>) {
-    while let Ok(Task { job, worker, latch }) = inbox.recv() {
+    let mut looks = 0;
+    while let Some(Task { job, worker, latch }) = next_task(inbox, looks) {
+        looks = LOOKS_MAX;
         let outcome = catch_unwind(AssertUnwindSafe(|| job.run(worker)));
         // Before the latch opens: the caller may want to be the job's only owner.
         drop(job);
@@ -146,21 +152,50 @@ fn work(inbox: &Receiver<Task>) {
     }
 }
 
-impl Latch {
-    fn finish(&self, panic: Option<String>) {
-        let mut state = self.state.lock();
-        state.running -= 1;
-        if let Some(message) = panic {
-            state.panic.get_or_insert(message);
+/// The next task; `None` when the pool is dropped. Looks so often before it sleeps.
+fn next_task(inbox: &Receiver<Task>, looks: usize) -> Option<Task> {
+    for _ in 0..looks {
+        match inbox.try_recv() {
+            Ok(task) => return Some(task),
+            Err(TryRecvError::Empty) => spin_loop(),
+            Err(TryRecvError::Disconnected) => return None,
         }
-        drop(state);
+    }
+    inbox.recv().ok()
+}
+
+impl Latch {
+    fn finish(&self, message: Option<String>) {
+        let mut panic = self.panic.lock();
+        if let Some(message) = message {
+            panic.get_or_insert(message);
+        }
+        // Release: whoever sees zero sees what all workers did.
+        self.running.fetch_sub(1, Ordering::AcqRel);
+        drop(panic);
         self.done.notify_all();
+    }
+
+    /// Waits until nobody is running; returns the first panic.
+    fn wait(&self) -> Option<String> {
+        let is_running = || self.running.load(Ordering::Acquire) > 0;
+        for _ in 0..LOOKS_MAX {
+            if !is_running() {
+                break;
+            }
+            spin_loop();
+        }
+        let mut panic = self.panic.lock();
+        while is_running() {
+            self.done.wait(&mut panic);
+        }
+        panic.take()
     }
 }
 
 struct MapJob<T, F> {
     parts: usize,
-    next: std::sync::atomic::AtomicUsize,
+    next: AtomicUsize,
     part: F,
     results: Mutex<Vec<(usize, T)>>,
 }
@@ -169,7 +204,7 @@ impl<T: Send + 'static, F: Fn(usize) -> T + Send + Sync + 'static> Job for MapJo
     fn run(&self, _worker: usize) {
         loop {
             // Relaxed: only the number matters; the lock below orders the results.
-            let idx = self.next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            let idx = self.next.fetch_add(1, Ordering::Relaxed);
             if idx >= self.parts {
                 return;
             }

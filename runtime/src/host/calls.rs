@@ -11,7 +11,7 @@ use wasmtime::Linker;
 use super::{HostCall, account, code, host_function};
 use crate::execute::{Callable, GuestMessage, Interrupt};
 use crate::sandbox::prepare::limits::CALL_STACK_WORDS;
-use crate::sandbox::{self, CallEnd, CallRequest, CalleeEnd, Frame, HostState, Meter};
+use crate::sandbox::{self, CallEnd, CallRequest, CalleeEnd, HostState, Meter};
 use crate::types::{Deposit, HaltReason, RevertReason};
 
 /// A caller keeps one part in so many of the gas it has left, so that it can deal with a callee
@@ -116,16 +116,17 @@ impl CallArguments {
             return Ok(Err(status));
         }
         let gas = gas_for(call, gas_asked)?;
-        let frame = Frame {
+        let request = CallRequest {
+            module: &callable.module,
+            entry: &entry,
+            gas,
+            stack_words: stack_for(call)?,
             caller: call.own_address(),
             contract,
-            input: self.input,
-            deposits: self.deposits,
+            input: &self.input,
+            deposits: &self.deposits,
             read_only: call.state().frame.read_only,
         };
-        let stack_words = stack_for(call)?;
-        let request =
-            CallRequest { module: &callable.module, entry: &entry, gas, stack_words, frame };
         let end = run(call, request);
         // A callee that was stopped has used all it was given.
         let halted = matches!(end.result, Err(Interrupt::Halt(_)));
@@ -242,9 +243,7 @@ fn stack_for(call: &mut HostCall<'_, '_>) -> Result<u64, Interrupt> {
 /// Runs the callee with everything the transaction's frames share.
 fn run(call: &mut HostCall<'_, '_>, request: CallRequest<'_>) -> CallEnd {
     let scope = call.state().scope.lend();
-    // The scope goes to the callee, and its engine is behind it.
-    let env = Arc::clone(&scope.env);
-    let (end, scope) = sandbox::call(env.modules.engine(), request, scope);
+    let (end, scope) = sandbox::call(request, scope);
     call.state().scope.give_back(scope);
     end
 }

@@ -16,7 +16,7 @@ use wasmtime::{Caller, Engine, Linker};
 use crate::error::EngineError;
 use crate::execute::Interrupt;
 use crate::gas::CostTable;
-use crate::sandbox::{GuestMemory, HostState, InstanceFacts, Meter};
+use crate::sandbox::{GuestMemory, HostState, InstanceFacts, Meter, Written};
 use crate::types::HaltReason;
 
 /// A linker with every host function.
@@ -42,6 +42,8 @@ pub(crate) fn linker(engine: &Engine) -> Result<Linker<HostState>, EngineError> 
 pub(crate) struct HostCall<'a, 'b> {
     caller: &'a mut Caller<'b, HostState>,
     function: HostFunction,
+    /// Where it has written into the guest's memory.
+    written: Written,
 }
 
 /// Registers a host function under its name in the table.
@@ -73,8 +75,10 @@ fn cross<R>(
     function: HostFunction,
     body: impl FnOnce(&mut HostCall<'_, '_>) -> Result<R, Interrupt>,
 ) -> wasmtime::Result<R> {
-    let mut call = HostCall { caller, function };
+    let mut call = HostCall { caller, function, written: Written::default() };
     let result = call.enter().and_then(|()| body(&mut call));
+    let written = call.written;
+    caller.data_mut().written.unite(written);
     result.map_err(|interrupt| {
         caller.data_mut().interrupt = Some(interrupt);
         wasmtime::Error::new(Stopped)
@@ -120,10 +124,13 @@ impl HostCall<'_, '_> {
         match self.caller.data().instance {
             Some(InstanceFacts { memory, .. }) => {
                 let (bytes, state) = memory.data_and_store_mut(&mut *self.caller);
-                (GuestMemory::new(bytes, self.function), state)
+                (GuestMemory::new(bytes, &mut self.written, self.function), state)
             }
             // Not reachable: a guest runs only in an instance. An empty memory refuses everything.
-            None => (GuestMemory::new(&mut [], self.function), self.caller.data_mut()),
+            None => {
+                let memory = GuestMemory::new(&mut [], &mut self.written, self.function);
+                (memory, self.caller.data_mut())
+            }
         }
     }
 

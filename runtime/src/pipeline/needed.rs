@@ -31,8 +31,8 @@ impl Pipeline {
         // A transaction that runs several times would be heard several times.
         env.observer = None;
         let runs_contracts = env.runs_contracts();
-        let mut executor = Executor::new(Arc::new(env), Journal::new(overlay));
-        let work = || {
+        let work = |permit| {
+            let mut executor = Executor::new(Arc::new(env), Journal::new(overlay), permit);
             let transactions = (0..).zip(block.transactions());
             let needed = transactions.map(|(index, tx)| {
                 let (needed, included) = narrowest(&mut executor, tx, index, &table)?;

@@ -64,7 +64,9 @@ pub(crate) fn settle(
             let settled = Arc::into_inner(settled).ok_or_else(gone)?;
             return Ok(Settled { schedule: made.ok_or_else(gone)?, settled });
         }
+        // Both ends of one payment can fail.
         failed.sort_unstable();
+        failed.dedup();
         settled = Arc::new(settleable(&cuts.parts, table, &failed));
     }
     Err(EngineError::Bug("a payment fails though nothing before it was left out".into()))

@@ -1,11 +1,12 @@
-//! One call of a contract: a fresh instance, an entry, and what came of it.
+//! One call of a contract: an instance, an entry, and what came of it.
 
-use tos_host_api::{Address, ContractId, Gas, limits};
-use wasmtime::{Engine, Instance, Memory, Store, Trap};
+use tos_host_api::{Address, ContractId, Gas};
+use wasmtime::{Memory, Store, Trap};
 
 use super::limiter::Limiter;
+use super::live::{Ended, Live};
 use super::profile::WASM_STACK_BYTES;
-use super::{CompiledModule, Meter};
+use super::{CompiledModule, Meter, Written};
 use crate::error::EngineError;
 use crate::execute::{Interrupt, Lent, Scope};
 use crate::types::{Deposit, HaltReason};
@@ -22,7 +23,12 @@ pub(crate) struct CallRequest<'a> {
     pub(crate) gas: Gas,
     /// Words of logical stack, shared by all frames of a transaction.
     pub(crate) stack_words: u64,
-    pub(crate) frame: Frame,
+    pub(crate) caller: Address,
+    pub(crate) contract: ContractId,
+    pub(crate) input: &'a [u8],
+    pub(crate) deposits: &'a [Deposit],
+    /// Whether host functions that change state are refused.
+    pub(crate) read_only: bool,
 }
 
 /// The facts a contract can ask for about its own call.
@@ -36,16 +42,20 @@ pub(crate) struct Frame {
 }
 
 /// What a store carries: the frame, what all frames share, and what this one has produced so far.
+/// Lives as long as its instance; [`HostState::begin`] leaves nothing of the call before.
+#[derive(Default)]
 pub(crate) struct HostState {
     pub(crate) frame: Frame,
-    /// Lent on to a callee while that runs.
+    /// Here while a call runs; lent on to a callee while that runs.
     pub(crate) scope: Lent<Scope>,
     pub(crate) return_data: Vec<u8>,
     pub(crate) last_callee: CalleeEnd,
     /// Why a host function stopped the guest; wasmtime only carries the fact that one did.
     pub(crate) interrupt: Option<Interrupt>,
-    /// `None` before the instance exists.
+    /// `None` before a call.
     pub(crate) instance: Option<InstanceFacts>,
+    /// Where host functions have written into the guest's memory.
+    pub(crate) written: Written,
     limiter: Limiter,
 }
 
@@ -73,17 +83,49 @@ pub(crate) struct CallEnd {
     pub(crate) return_data: Vec<u8>,
 }
 
+impl Default for Frame {
+    /// Nobody's: what an instance has before its first call.
+    fn default() -> Self {
+        Self {
+            caller: Address::Key(Default::default()),
+            contract: ContractId::default(),
+            input: Vec::new(),
+            deposits: Vec::new(),
+            read_only: true,
+        }
+    }
+}
+
+impl HostState {
+    pub(super) fn limiter(&mut self) -> &mut dyn wasmtime::ResourceLimiter {
+        &mut self.limiter
+    }
+
+    /// Forgets the call before and takes in the next one. Buffers are filled anew, not made anew.
+    fn begin(&mut self, request: &CallRequest<'_>, instance: InstanceFacts, scope: Box<Scope>) {
+        let Self { frame, scope: lent, return_data, last_callee, interrupt, .. } = self;
+        let Frame { caller, contract, input, deposits, read_only } = frame;
+        (*caller, *contract, *read_only) = (request.caller, request.contract, request.read_only);
+        input.clear();
+        input.extend_from_slice(request.input);
+        deposits.clear();
+        deposits.extend_from_slice(request.deposits);
+        lent.give_back(scope);
+        return_data.clear();
+        *last_callee = CalleeEnd::default();
+        *interrupt = None;
+        self.instance = Some(instance);
+        self.written = Written::default();
+    }
+}
+
 /// Calls an entry that the module exports. The scope goes in and comes back with what the guest
 /// wrote into its journal; rolling that back after a failure is the caller's business.
 ///
 /// Runs on a stack that holds the deepest recursion the logical limit allows, whatever thread it is
 /// called on; see [`with_stack`].
-pub(crate) fn call(
-    engine: &Engine,
-    request: CallRequest<'_>,
-    scope: Box<Scope>,
-) -> (CallEnd, Box<Scope>) {
-    with_stack(|| call_here(engine, request, scope))
+pub(crate) fn call(request: CallRequest<'_>, scope: Box<Scope>) -> (CallEnd, Box<Scope>) {
+    with_stack(|| call_here(request, scope))
 }
 
 /// Runs `work` on a stack that is large enough for a call.
@@ -94,74 +136,60 @@ pub(super) fn with_stack<R>(work: impl FnOnce() -> R) -> R {
     stacker::maybe_grow(STACK_BYTES_MIN, STACK_BYTES_NEW, work)
 }
 
-fn call_here(
-    engine: &Engine,
-    request: CallRequest<'_>,
-    mut scope: Box<Scope>,
-) -> (CallEnd, Box<Scope>) {
-    let CallRequest { module, entry, gas, stack_words, frame } = request;
-    scope.frames.push(frame.contract);
-    let state = HostState {
-        frame,
-        scope: Lent::holding(scope),
-        return_data: Vec::new(),
-        last_callee: CalleeEnd::default(),
-        interrupt: None,
-        instance: None,
-        limiter: Limiter,
+fn call_here(request: CallRequest<'_>, mut scope: Box<Scope>) -> (CallEnd, Box<Scope>) {
+    let mut live = match find(&request, &mut scope) {
+        Ok(live) => live,
+        Err(error) => return (CallEnd::fault(error), scope),
     };
-    let mut store = Store::new(engine, state);
-    store.limiter(|state| &mut state.limiter);
-    let result = enter(&mut store, module, entry, (gas, stack_words));
-    let gas_used = match store.data().instance {
-        Some(_) => Meter::used(&mut store, gas),
-        None => Ok(Gas::ZERO),
-    };
-    let HostState { mut scope, return_data, .. } = store.into_data();
-    let mut scope = scope.lend();
+    scope.frames.push(request.contract);
+    let facts = InstanceFacts { memory: live.memory, meter: live.meter };
+    live.store.data_mut().begin(&request, facts, scope);
+    let result = enter(&mut live, &request);
+    let gas_used = Meter::used(&mut live.store, request.gas);
+    let state = live.store.data_mut();
+    let return_data = std::mem::take(&mut state.return_data);
+    let mut scope = state.scope.lend();
     scope.frames.pop();
-    let (result, gas_used) = match gas_used {
-        Ok(gas_used) => (result, gas_used),
-        Err(error) => (Err(error.into()), Gas::ZERO),
+    let end = match gas_used {
+        Ok(gas_used) => CallEnd { result, gas_used, return_data },
+        Err(error) => CallEnd::fault(error),
     };
-    (CallEnd { result, gas_used, return_data }, scope)
+    let ended = match &end.result {
+        Ok(()) => Ended::Returned,
+        Err(Interrupt::Revert(_)) => Ended::Stopped,
+        // Rare, and paid for with the whole limit: not worth an argument that nothing is left.
+        Err(Interrupt::Halt(_) | Interrupt::Fault(_)) => return (end, scope),
+    };
+    if let Some(permit) = &mut scope.permit {
+        permit.kept.keep(live, request.module, ended);
+    }
+    (end, scope)
 }
 
-fn enter(
-    store: &mut Store<HostState>,
-    module: &CompiledModule,
-    entry: &str,
-    (gas, stack_words): (Gas, u64),
-) -> Result<(), Interrupt> {
-    // Instantiation runs no code of the guest's; its price is part of the call's.
-    let instance = instantiate(store, module)?;
-    let meter = Meter::start(&mut *store, &instance, module, gas, stack_words)?;
-    let memory = instance
-        .get_memory(&mut *store, limits::MEMORY_EXPORT)
-        .ok_or_else(|| EngineError::Bug("a prepared module does not export its memory".into()))?;
-    store.data_mut().instance = Some(InstanceFacts { memory, meter });
-    Meter::charge_units(&mut *store, module.start_units)?;
-    let function =
-        instance.get_typed_func::<(), ()>(&mut *store, entry).map_err(not_instantiated)?;
-    match function.call(&mut *store, ()) {
-        Ok(()) => Ok(()),
-        Err(error) => Err(interrupt_of(store, &error)),
+/// An instance of the module: a kept one, which is what a fresh one is, or a fresh one.
+fn find(request: &CallRequest<'_>, scope: &mut Scope) -> Result<Live, EngineError> {
+    let Some(permit) = &mut scope.permit else {
+        return Err(EngineError::Bug("a call by somebody who has no permit".into()));
+    };
+    match permit.kept.take(request.module) {
+        Some(live) => Ok(live),
+        None => Live::new(request.module),
     }
 }
 
-/// A fresh instance. The pool has room for every frame of everybody who holds a permit; see
-/// `permits.rs`.
-fn instantiate(
-    store: &mut Store<HostState>,
-    module: &CompiledModule,
-) -> Result<Instance, Interrupt> {
-    module.instance_pre.instantiate(&mut *store).map_err(not_instantiated)
+fn enter(live: &mut Live, request: &CallRequest<'_>) -> Result<(), Interrupt> {
+    live.meter.start(&mut live.store, request.gas, request.stack_words)?;
+    Meter::charge_units(&mut live.store, request.module.start_units)?;
+    match live.run(request.entry)? {
+        Ok(()) => Ok(()),
+        Err(error) => Err(interrupt_of(&mut live.store, &error)),
+    }
 }
 
-/// Our limits are below the pool's, segments were checked by the gate, and there is no start
-/// function: an instance that cannot be made is the engine's fault.
-fn not_instantiated(error: wasmtime::Error) -> Interrupt {
-    EngineError::Sandbox(format!("cannot instantiate: {error:#}")).into()
+impl CallEnd {
+    fn fault(error: EngineError) -> Self {
+        Self { result: Err(error.into()), gas_used: Gas::ZERO, return_data: Vec::new() }
+    }
 }
 
 /// Tells apart why a guest did not return.

@@ -6,16 +6,44 @@ use tos_host_api::{Address, AssetId, HostFunction};
 use crate::execute::Interrupt;
 use crate::types::HaltReason;
 
+/// Where host functions have written into a guest's memory: not before `start`, not from `end` on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Written {
+    pub(super) start: usize,
+    pub(super) end: usize,
+}
+
+impl Default for Written {
+    /// Nowhere.
+    fn default() -> Self {
+        Self { start: usize::MAX, end: 0 }
+    }
+}
+
+impl Written {
+    /// Both.
+    pub(crate) fn unite(&mut self, other: Self) {
+        self.start = self.start.min(other.start);
+        self.end = self.end.max(other.end);
+    }
+}
+
 /// The memory of the calling guest during one host call.
 pub(crate) struct GuestMemory<'a> {
     bytes: &'a mut [u8],
+    written: &'a mut Written,
     /// Who asks, for the receipt.
     function: HostFunction,
 }
 
 impl<'a> GuestMemory<'a> {
-    pub(crate) fn new(bytes: &'a mut [u8], function: HostFunction) -> Self {
-        Self { bytes, function }
+    /// `written` is told of every write.
+    pub(crate) fn new(
+        bytes: &'a mut [u8],
+        written: &'a mut Written,
+        function: HostFunction,
+    ) -> Self {
+        Self { bytes, written, function }
     }
 
     /// The bytes at `pointer`. An empty range is allowed anywhere.
@@ -42,6 +70,7 @@ impl<'a> GuestMemory<'a> {
         match self.bytes.get_mut(start..end) {
             Some(place) => {
                 place.copy_from_slice(bytes);
+                self.written.unite(Written { start, end });
                 Ok(())
             }
             None => Err(self.out_of_bounds()),
@@ -92,13 +121,15 @@ mod tests {
     #[test]
     fn ranges_that_wrap_or_leave_the_memory_are_refused() {
         let mut bytes = [7; 8];
-        let mut memory = GuestMemory::new(&mut bytes, HostFunction::Input);
+        let mut written = Written::default();
+        let mut memory = GuestMemory::new(&mut bytes, &mut written, HostFunction::Input);
         for (pointer, len) in [(0, 9), (8, 1), (u32::MAX, 1), (1, u32::MAX), (u32::MAX, u32::MAX)] {
             assert!(memory.read(pointer, len).is_err(), "{pointer} {len}");
         }
         assert!(memory.read(0, 8).is_ok());
         assert!(memory.read(u32::MAX, 0).is_ok_and(<[u8]>::is_empty));
         assert!(memory.write(7, &[1, 2]).is_err());
+        assert_eq!((written.start, written.end), (usize::MAX, 0));
         assert_eq!(bytes, [7; 8]);
     }
 }

@@ -7,6 +7,7 @@ use wasmtime::ResourceLimiter;
 /// Answers growth from the protocol's limits alone. What it allows and the machine then refuses is
 /// an engine error: `Err` here ends the guest without a trap code, which `call.rs` takes for a
 /// fault of the engine.
+#[derive(Default)]
 pub(super) struct Limiter;
 
 impl ResourceLimiter for Limiter {

@@ -21,24 +21,30 @@ impl Meter {
     /// The most gas a counter holds: above it, gas could not be told from exhaustion.
     pub(super) const GAS_MAX: Gas = Gas(i64::MAX as u64 / UNITS_PER_GAS);
 
-    /// The counters of an instance, set to this much gas and stack.
-    pub(super) fn start(
+    /// The counters of an instance.
+    pub(super) fn of_instance(
         mut store: impl AsContextMut<Data = HostState>,
         instance: &Instance,
         module: &CompiledModule,
-        gas: Gas,
-        stack_words: u64,
     ) -> Result<Self, EngineError> {
         let exports = &module.counters;
         let mut global = |export| {
             let export = instance.get_module_export(&mut store, export);
             export.and_then(wasmtime::Extern::into_global).ok_or_else(missing)
         };
-        let meter = Self { gas: global(&exports.gas)?, stack: global(&exports.stack)? };
-        meter.set_units(&mut store, gas.min(Self::GAS_MAX).0 * UNITS_PER_GAS)?;
+        Ok(Self { gas: global(&exports.gas)?, stack: global(&exports.stack)? })
+    }
+
+    /// Sets the counters to this much gas and stack.
+    pub(super) fn start(
+        self,
+        mut store: impl AsContextMut<Data = HostState>,
+        gas: Gas,
+        stack_words: u64,
+    ) -> Result<(), EngineError> {
+        self.set_units(&mut store, gas.min(Self::GAS_MAX).0 * UNITS_PER_GAS)?;
         let words = i32::try_from(stack_words).unwrap_or(i32::MAX);
-        meter.stack.set(&mut store, Val::I32(words)).map_err(failed)?;
-        Ok(meter)
+        self.stack.set(&mut store, Val::I32(words)).map_err(failed)
     }
 
     /// The counters of the instance that a store runs.

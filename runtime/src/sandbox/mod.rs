@@ -4,17 +4,21 @@
 mod artifact;
 mod call;
 mod guest_memory;
+mod image;
+mod kept;
 mod limiter;
+mod live;
 mod meter;
 mod modules;
 mod permits;
 pub mod prepare;
 mod profile;
 
-pub(crate) use call::{CallEnd, CallRequest, CalleeEnd, Frame, HostState, InstanceFacts, call};
-pub(crate) use guest_memory::GuestMemory;
+pub(crate) use call::{CallEnd, CallRequest, CalleeEnd, HostState, InstanceFacts, call};
+pub(crate) use guest_memory::{GuestMemory, Written};
 pub(crate) use meter::Meter;
-pub(crate) use modules::{CompiledModule, Modules, Verdict};
+pub(crate) use modules::{CompiledModule, Modules, ModulesConfig, Verdict};
+pub(crate) use permits::CallPermit;
 pub(crate) use profile::WASM_STACK_BYTES;
 #[cfg(feature = "testing")]
 pub(crate) use profile::host_config;

@@ -13,10 +13,11 @@ use wasmtime::{Engine, InstancePre, Linker, Module, ModuleExport};
 
 use self::cache::Cache;
 use super::call::{HostState, with_stack};
-use super::permits::CallPermits;
+use super::image::Image;
+use super::permits::{CallPermit, CallPermits};
 use super::prepare::{
     self, GAS_EXPORT, ModuleInfo, OperatorCosts, PREPARE_VERSION, PrepareError, Prepared,
-    Rejection, STACK_EXPORT,
+    Rejection, STACK_EXPORT, WRITTEN_EXPORT,
 };
 use super::{artifact, profile};
 use crate::error::EngineError;
@@ -32,6 +33,10 @@ pub(crate) struct CompiledModule {
     pub(crate) instance_pre: InstancePre<HostState>,
     pub(crate) info: ModuleInfo,
     pub(super) counters: CounterExports,
+    /// Its memory when a call begins.
+    pub(super) image: Image,
+    /// Tells it from other modules, and those who are not counted as its users that it is gone.
+    pub(super) identity: Arc<()>,
     /// What starting a call of it costs, in units of the counter.
     pub(super) start_units: u64,
     /// Bytes it takes in memory.
@@ -42,6 +47,7 @@ pub(crate) struct CompiledModule {
 pub(super) struct CounterExports {
     pub(super) gas: ModuleExport,
     pub(super) stack: ModuleExport,
+    pub(super) written: ModuleExport,
 }
 
 impl CounterExports {
@@ -51,14 +57,29 @@ impl CounterExports {
                 EngineError::Bug(format!("a prepared module does not export {name}"))
             })
         };
-        Ok(Self { gas: index(GAS_EXPORT)?, stack: index(STACK_EXPORT)? })
+        Ok(Self {
+            gas: index(GAS_EXPORT)?,
+            stack: index(STACK_EXPORT)?,
+            written: index(WRITTEN_EXPORT)?,
+        })
     }
+}
+
+/// How modules are prepared, kept and run.
+pub(crate) struct ModulesConfig {
+    pub(crate) costs: OperatorCosts,
+    /// Most bytes of modules in memory.
+    pub(crate) bytes_max: usize,
+    /// Workers that run calls.
+    pub(crate) workers: usize,
+    /// Whether instances are kept from call to call.
+    pub(crate) reuse_instances: bool,
 }
 
 /// The cache of compiled modules.
 pub(crate) struct Modules {
-    engine: Engine,
-    permits: CallPermits,
+    pub(super) engine: Engine,
+    permits: Arc<CallPermits>,
     linker: Linker<HostState>,
     storage: Arc<dyn Storage>,
     costs: OperatorCosts,
@@ -70,40 +91,37 @@ pub(crate) struct Modules {
 impl Modules {
     pub(crate) fn new(
         storage: Arc<dyn Storage>,
-        costs: OperatorCosts,
-        bytes_max: usize,
-        workers: usize,
+        config: ModulesConfig,
     ) -> Result<Self, EngineError> {
-        let instances = CallPermits::instances(CallPermits::count(workers));
-        Self::with_engine(profile::engine(instances)?, storage, costs, bytes_max, workers)
+        let instances = CallPermits::instances(CallPermits::count(config.workers));
+        Self::with_engine(profile::engine(instances)?, storage, config)
     }
 
     fn with_engine(
         engine: Engine,
         storage: Arc<dyn Storage>,
-        costs: OperatorCosts,
-        bytes_max: usize,
-        workers: usize,
+        config: ModulesConfig,
     ) -> Result<Self, EngineError> {
-        let permits = CallPermits::new(CallPermits::count(workers));
+        let ModulesConfig { costs, bytes_max, workers, reuse_instances } = config;
+        let permits = CallPermits::new(CallPermits::count(workers), reuse_instances);
         let linker = host::linker(&engine)?;
         let prepare_id = prepare_id(&costs);
         let cache = Cache::new(bytes_max);
-        Ok(Self { engine, permits, linker, storage, costs, prepare_id, cache })
-    }
-
-    pub(crate) fn engine(&self) -> &Engine {
-        &self.engine
+        Ok(Self { engine, permits: Arc::new(permits), linker, storage, costs, prepare_id, cache })
     }
 
     /// Runs work that makes calls, if it makes any: with a permit, on a stack that is large enough.
     /// Within `work` nobody may ask again.
-    pub(crate) fn with_calls<R>(&self, makes_calls: bool, work: impl FnOnce() -> R) -> R {
+    pub(crate) fn with_calls<R>(
+        &self,
+        makes_calls: bool,
+        work: impl FnOnce(Option<CallPermit>) -> R,
+    ) -> R {
         if !makes_calls {
-            return work();
+            return work(None);
         }
-        let _permit = self.permits.acquire();
-        with_stack(work)
+        let permit = self.permits.acquire();
+        with_stack(|| work(Some(permit)))
     }
 
     /// The module with this hash; `code` is asked for its bytes only if they are needed.
@@ -142,13 +160,17 @@ impl Modules {
                 module
             }
         };
-        let image = module.image_range();
-        let machine_code = (image.end as usize).saturating_sub(image.start as usize);
-        let size = machine_code + info.heap_bytes();
+        let range = module.image_range();
+        let machine_code = (range.end as usize).saturating_sub(range.start as usize);
+        let image = Image::of(&prepared)?;
+        let size = machine_code + info.heap_bytes() + image.heap_bytes();
         let instance_pre = self.linker.instantiate_pre(&module).map_err(compiler_failed)?;
         let counters = CounterExports::of(&module)?;
         let start_units = self.costs.of_start(info.memory_pages_min);
-        Ok(Ok(Arc::new(CompiledModule { instance_pre, info, counters, start_units, size })))
+        let identity = Arc::default();
+        let module =
+            CompiledModule { instance_pre, info, counters, image, identity, start_units, size };
+        Ok(Ok(Arc::new(module)))
     }
 }
 

@@ -65,6 +65,11 @@ impl Section {
         }
     }
 
+    #[cfg(test)]
+    pub(crate) fn into_changes(self) -> Vec<Change> {
+        self.changes
+    }
+
     /// Checks and encodes the changes pushed since the last time, and hands them out.
     ///
     /// # Errors

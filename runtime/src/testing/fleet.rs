@@ -45,6 +45,8 @@ impl Fleet {
                 enable_parallel_execution: threads > 0,
                 // One of them treats every block as a large one.
                 large_block_txs: if threads == 4 { 1 } else { usize::MAX },
+                // The reference makes a fresh instance for every call.
+                reuse_instances: threads > 0,
                 ..EngineConfig::default()
             };
             let storage = SharedArtifacts { state, artifacts: Arc::clone(&artifacts) };

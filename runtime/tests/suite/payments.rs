@@ -153,14 +153,14 @@ fn random_payments_come_out_the_same_at_every_thread_count() {
 fn large_blocks_of_payments_come_out_the_same_on_several_workers() {
     // Nobody watches here, so the workers run as fast as they can.
     let people = 400;
-    for (seed, threads) in [(1, 2), (2, 3), (3, 8)] {
+    for (seed, threads, txs) in [(1, 2, 2_000), (2, 3, 3_000), (3, 8, 4_000)] {
         let config = EngineConfig { max_parallel_threads: threads, ..EngineConfig::default() };
         let genesis = fund(genesis(0), 0..people);
         let mut chain = Chain::build(ContractEngine::builder().genesis(genesis).config(config));
         let mut payments = Payments::new(people, seed);
-        let outcome = chain.execute(payments.block(3_000));
+        let outcome = chain.execute(payments.block(txs));
         let metrics = outcome.metrics();
-        assert!(metrics.threads > 1 && metrics.conflicting_transactions > 500, "{metrics:?}");
+        assert!(metrics.threads > 1 && metrics.conflicting_transactions > 200, "{metrics:?}");
         assert_conserved(&outcome, "payments");
     }
 }

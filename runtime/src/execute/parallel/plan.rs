@@ -87,6 +87,8 @@ impl Plan {
         if observed {
             work = work.saturating_add(len.saturating_mul(OBSERVER_NS));
         }
+        // Executing a cheap transaction takes less than telling another worker that it is done.
+        let threads = if plan.kinds.is_empty() && !observed { 1 } else { threads };
         plan.workers = threads.min(wide(schedule)).min(at_most(work / WORKER_NS_MIN)).max(1);
         let share = len / (4 * plan.workers as u64);
         let by_work = CHUNK_NS / (work / len.max(1)).max(1);

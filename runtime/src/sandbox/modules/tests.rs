@@ -72,9 +72,13 @@ impl Storage for Artifacts {
 
 const ROOM: usize = 64 << 20;
 
+fn config(costs: OperatorCosts, bytes_max: usize) -> ModulesConfig {
+    ModulesConfig { costs, bytes_max, workers: 1, reuse_instances: true }
+}
+
 fn modules(storage: &Arc<Artifacts>, bytes_max: usize) -> Modules {
     let storage: Arc<dyn Storage> = storage.clone();
-    Modules::new(storage, OperatorCosts::default(), bytes_max, 1).expect("the profile is accepted")
+    Modules::new(storage, config(OperatorCosts::default(), bytes_max)).expect("it is accepted")
 }
 
 /// A contract whose code depends on a number.
@@ -209,7 +213,7 @@ fn s09_artifacts_of_other_prices_are_not_found() {
     let mut costs = OperatorCosts::default();
     costs.memory_grow_page += 1;
     let dearer: Arc<dyn Storage> = storage.clone();
-    let dearer = Modules::new(dearer, costs, ROOM, 1).expect("the profile is accepted");
+    let dearer = Modules::new(dearer, config(costs, ROOM)).expect("the profile is accepted");
     drop(get(&dearer, &contract(1)));
     assert_eq!((storage.compilations(), storage.kept.lock().len()), (2, 2));
 }
@@ -301,11 +305,11 @@ fn m24_what_the_compiler_refuses_is_the_engines_fault_and_no_verdict() {
     // An engine whose memories have one page refuses what our limits allow.
     let mut pool = profile::pool(1);
     pool.total_core_instances(1).total_memories(1).total_tables(1).max_memory_size(1 << 16);
-    let mut config = profile::config(None, 1).expect("the host is known");
-    config.allocation_strategy(wasmtime::InstanceAllocationStrategy::Pooling(pool));
-    let engine = Engine::new(&config).expect("the change is possible");
+    let mut wasmtime = profile::config(None, 1).expect("the host is known");
+    wasmtime.allocation_strategy(wasmtime::InstanceAllocationStrategy::Pooling(pool));
+    let engine = Engine::new(&wasmtime).expect("the change is possible");
     let storage: Arc<dyn Storage> = Arc::new(Artifacts::default());
-    let modules = Modules::with_engine(engine, storage, OperatorCosts::default(), ROOM, 1);
+    let modules = Modules::with_engine(engine, storage, config(OperatorCosts::default(), ROOM));
     let modules = modules.expect("the linker is the same");
     drop(get(&modules, &contract(1)).expect("one page fits"));
     let two_pages = r#"(module (memory (export "memory") 2) (func (export "run")))"#;

@@ -10,6 +10,7 @@ use super::merges::Merges;
 use super::operators::{self, OperatorClass};
 use super::rejection::{Excerpt, Place, Reason, Rejection};
 use super::work::Work;
+use super::writes::{self, FrameBytes};
 
 /// Counts over all bodies of a module.
 pub(super) struct Totals {
@@ -52,6 +53,10 @@ pub(super) struct BodyFacts {
     pub(super) charged_operands: u64,
     /// Whether it contains a call of any kind, reachable or not.
     pub(super) calls: bool,
+    /// Whether it contains a write to memory.
+    pub(super) writes: bool,
+    /// Bytes of memory it takes for its frame.
+    pub(super) frame_bytes: u64,
 }
 
 /// Reads a body once and judges it.
@@ -93,6 +98,7 @@ struct BodyCheck<'t> {
     blocks: u64,
     merges: Merges,
     work: Work,
+    frame: FrameBytes,
 }
 
 impl<'t> BodyCheck<'t> {
@@ -109,6 +115,8 @@ impl<'t> BodyCheck<'t> {
             merged_values: 0,
             charged_operands: 0,
             calls: false,
+            writes: false,
+            frame_bytes: 0,
         };
         Self {
             index,
@@ -119,6 +127,7 @@ impl<'t> BodyCheck<'t> {
             blocks: 0,
             merges: Merges::new(),
             work: Work::default(),
+            frame: FrameBytes::default(),
         }
     }
 
@@ -219,6 +228,9 @@ impl<'t> BodyCheck<'t> {
     }
 
     fn count(&mut self, operator: &Operator<'_>, place: Place) -> Result<(), Rejection> {
+        self.facts.writes |= writes::writes(operator);
+        self.frame.operator(operator);
+        self.facts.frame_bytes = self.frame.most;
         self.facts.operators += 1;
         at_most("operators", self.facts.operators, limits::OPERATORS_MAX, place)?;
         match operator {

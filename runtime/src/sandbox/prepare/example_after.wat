@@ -2,10 +2,12 @@
   (memory 1 64)
   (global (mut i64) (i64.const 0))
   (global (mut i32) (i32.const 0))
+  (global (mut i32) (i32.const 0))
   (export "run" (func 1))
   (export "memory" (memory 0))
   (export "tos:gas" (global 0))
   (export "tos:stack" (global 1))
+  (export "tos:written" (global 2))
 
   ;; Calls nothing, so it takes no words of stack.
   (func (param i32) (result i32) (local i64 i32)
@@ -32,7 +34,7 @@
     global.set 0
     unreachable)
 
-  (func (local i32 i64 i32)
+  (func (local i32 i64 i32 i32 i32 i32 i32 i64)
     global.get 0
     local.set 1
     block
@@ -102,6 +104,13 @@
           br_if 2
           i32.const 0
           local.get 0
+          local.set 6   ;; note where it writes; there is no stack pointer, so from address 0
+          local.tee 4
+          local.get 3
+          local.get 4
+          i32.or
+          local.set 3
+          local.get 6
           i32.store
         end
       end
@@ -111,6 +120,10 @@
       global.set 1
       local.get 1
       global.set 0
+      global.get 2      ;; tell where it wrote
+      local.get 3
+      i32.or
+      global.set 2
       return
     end
     local.get 1         ;; out of gas or out of stack

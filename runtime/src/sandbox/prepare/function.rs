@@ -8,7 +8,7 @@
 //!     block $body (result ...)
 //!       ;; the guest's code, charging each metered block where it starts
 //!     end
-//!     ;; give the frame's words back; store the counter
+//!     ;; give the frame's words back; store the counter; tell where it wrote
 //!     return
 //!   end
 //!   ;; store the counter, which is below zero when gas ran out
@@ -30,6 +30,7 @@ use super::bodies::BodyFacts;
 use super::costs::OperatorCosts;
 use super::limits;
 use super::metering::Charge;
+use super::writes::WriteLocals;
 
 /// Where the injected counters are among the prepared module's globals.
 #[derive(Debug, Clone, Copy)]
@@ -38,6 +39,8 @@ pub(super) struct Counters {
     pub(super) gas: u32,
     /// The words of stack left.
     pub(super) stack: u32,
+    /// Where the call has written, see `writes.rs`.
+    pub(super) written: u32,
 }
 
 /// The words a call of this function takes from the stack; `None` if it is not accounted for.
@@ -67,6 +70,8 @@ pub(super) struct Plan<'a> {
     pub(super) charges: &'a [Charge],
     pub(super) costs: &'a OperatorCosts,
     pub(super) counters: Counters,
+    /// The address that writes are told from.
+    pub(super) writes_from: u32,
 }
 
 impl Plan<'_> {
@@ -78,13 +83,22 @@ impl Plan<'_> {
             let (count, value_type) = group?;
             locals.push((count, RoundtripReencoder.val_type(value_type)?));
         }
-        locals.extend([(1, ValType::I64), (1, ValType::I32)]);
+        let write_locals = WriteLocals::starting_at(gas_local + 2);
+        locals.push((1, ValType::I64));
+        if self.facts.writes {
+            locals.push((1 + WriteLocals::I32_COUNT, ValType::I32));
+            locals.push((WriteLocals::I64_COUNT, ValType::I64));
+        } else {
+            locals.push((1, ValType::I32));
+        }
         let mut writer = Writer {
             function: Function::new(locals),
             costs: self.costs,
             counters: self.counters,
             gas_local,
             scratch_local: gas_local + 1,
+            write_locals,
+            writes_from: self.writes_from,
             depth: 0,
         };
 
@@ -109,6 +123,9 @@ impl Plan<'_> {
             writer.give_back_words(words);
         }
         writer.store_gas();
+        if self.facts.writes {
+            write_locals.tell(&mut writer.sink(), self.counters.written);
+        }
         writer.sink().return_().end();
         writer.store_gas();
         writer.sink().unreachable().end();
@@ -125,6 +142,8 @@ struct Writer<'a> {
     gas_local: u32,
     /// Holds an operand or the words left for a moment.
     scratch_local: u32,
+    write_locals: WriteLocals,
+    writes_from: u32,
     /// Constructs open inside `$exhausted`, which is therefore the label at this depth.
     depth: u32,
 }
@@ -169,6 +188,8 @@ impl Writer<'_> {
             Operator::End => self.depth -= 1,
             _ => {}
         }
+        let (locals, from) = (self.write_locals, self.writes_from);
+        locals.mark(&mut self.sink(), &operator, from);
         self.copy(operator)
     }
 

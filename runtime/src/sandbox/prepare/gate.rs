@@ -9,6 +9,7 @@ use super::bodies::{self, BodyFacts, Totals};
 use super::info::ModuleInfo;
 use super::rejection::{Container, Place, Reason, Rejection};
 use super::sections::Sections;
+use super::writes::writes_from;
 
 /// The WebAssembly features contracts may use, and nothing that wasmparser or wasmtime adds to its
 /// defaults later.
@@ -61,7 +62,11 @@ pub(super) fn inspect(code: &[u8]) -> Result<Inspection, Rejection> {
             _ => {}
         }
     }
-    Ok(Inspection { info: sections.finish()?, bodies })
+    let stack_top = sections.stack_top;
+    let mut info = sections.finish()?;
+    let frame_bytes = bodies.iter().map(|body| body.frame_bytes).sum();
+    info.writes_from = writes_from(stack_top, info.memory_pages_min, frame_bytes);
+    Ok(Inspection { info, bodies })
 }
 
 /// Tells what the bytes are if they are not a core module.

@@ -13,6 +13,13 @@ pub const GAS_EXPORT: &str = "tos:gas";
 /// what it was before.
 pub const STACK_EXPORT: &str = "tos:stack";
 
+/// Export of a prepared module: where the call has written, a mutable `i32`. Set it to zero before a
+/// call. After a call that returned, no address was written whose distance from
+/// [`ModuleInfo::writes_from`] is [`WRITE_REACH`] or more above it; below zero, anything may be.
+///
+/// [`WRITE_REACH`]: super::WRITE_REACH
+pub const WRITTEN_EXPORT: &str = "tos:written";
+
 /// Export of a prepared module: a mutable global of the guest, so that the host can restore it.
 #[must_use]
 pub fn global_export(index: u32) -> String {
@@ -42,6 +49,8 @@ pub struct ModuleInfo {
     /// Indices of its mutable globals: state, besides memory, that an instance carries from call to
     /// call. The prepared module exports each under [`global_export`].
     pub mutable_globals: Vec<u32>,
+    /// The address from which [`WRITTEN_EXPORT`] tells writes.
+    pub writes_from: u32,
     /// Content of its first custom section named [`DESCRIPTION_SECTION`], unread.
     ///
     /// [`DESCRIPTION_SECTION`]: super::DESCRIPTION_SECTION

@@ -9,11 +9,10 @@ use wasm_encoder::{
 };
 use wasmparser::{ExternalKind, FuncType, FunctionBody, Parser, Payload};
 
-use super::bodies::BodyFacts;
 use super::costs::OperatorCosts;
 use super::function::{Counters, Plan};
 use super::gate::{FEATURES, Inspection};
-use super::info::{self, GAS_EXPORT, ModuleInfo, STACK_EXPORT};
+use super::info::{self, GAS_EXPORT, ModuleInfo, STACK_EXPORT, WRITTEN_EXPORT};
 use super::metering;
 
 /// Sections of the prepared module as they fill.
@@ -70,7 +69,7 @@ impl Guest {
     /// The counters come last among the globals: nothing of the guest is renumbered, and no index
     /// the guest can write reaches them.
     fn counters(&self) -> Counters {
-        Counters { gas: self.globals, stack: self.globals + 1 }
+        Counters { gas: self.globals, stack: self.globals + 1, written: self.globals + 2 }
     }
 }
 
@@ -86,7 +85,7 @@ pub(super) fn instrument(
     for payload in parser.parse_all(code) {
         match payload? {
             Payload::CodeSectionEntry(body) => {
-                let function = meter(&body, &guest, &inspection.bodies, costs)?;
+                let function = meter(&body, &guest, inspection, costs)?;
                 output.code.function(&function);
                 guest.bodies += 1;
             }
@@ -100,11 +99,11 @@ pub(super) fn instrument(
 fn meter(
     body: &FunctionBody<'_>,
     guest: &Guest,
-    bodies: &[BodyFacts],
+    inspection: &Inspection,
     costs: &OperatorCosts,
 ) -> Result<wasm_encoder::Function, reencode::Error> {
     let ty = guest.functions.get(guest.bodies).and_then(|&ty| guest.types.get(ty as usize));
-    let (Some(ty), Some(facts)) = (ty, bodies.get(guest.bodies)) else {
+    let (Some(ty), Some(facts)) = (ty, inspection.bodies.get(guest.bodies)) else {
         return Err(reencode::Error::InvalidCodeSectionSize);
     };
     let result = ty.results().first().map(|&result| RoundtripReencoder.val_type(result));
@@ -115,6 +114,7 @@ fn meter(
         charges: &metering::charges(body, facts, costs)?,
         costs,
         counters: guest.counters(),
+        writes_from: inspection.info.writes_from,
     };
     plan.write(body)
 }
@@ -126,9 +126,11 @@ fn inject(output: &mut Output, info: &ModuleInfo, guest: &Guest) {
     // Zero, so that a host that forgets to grant gas and stack gets nowhere.
     output.globals.global(counter(ValType::I64), &ConstExpr::i64_const(0));
     output.globals.global(counter(ValType::I32), &ConstExpr::i32_const(0));
+    output.globals.global(counter(ValType::I32), &ConstExpr::i32_const(0));
     output.exports.export(MEMORY_EXPORT, ExportKind::Memory, 0);
     output.exports.export(GAS_EXPORT, ExportKind::Global, counters.gas);
     output.exports.export(STACK_EXPORT, ExportKind::Global, counters.stack);
+    output.exports.export(WRITTEN_EXPORT, ExportKind::Global, counters.written);
     for index in &info.mutable_globals {
         output.exports.export(&info::global_export(*index), ExportKind::Global, *index);
     }

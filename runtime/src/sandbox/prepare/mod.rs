@@ -56,6 +56,11 @@
 //! property of the bytes, so recursion ends at the same depth on every machine; the native stack is
 //! sized so that it never ends first.
 //!
+//! # Writes
+//!
+//! Functions that write memory tell where, so that an instance can be put back to its initial state
+//! without looking at all of it: the module docs of `writes.rs` tell how. Nothing is charged for it.
+//!
 //! # What the host does
 //!
 //! Before a call it sets [`GAS_EXPORT`] and [`STACK_EXPORT`]; a host function reads and lowers the
@@ -107,18 +112,20 @@ mod segments;
 #[cfg(test)]
 mod tests;
 mod work;
+mod writes;
 
 use thiserror::Error;
 use wasmparser::Validator;
 
 pub use costs::{OperatorCosts, START_PAGES, UNITS_PER_GAS};
 pub use gate::check;
-pub use info::{GAS_EXPORT, ModuleInfo, STACK_EXPORT, global_export};
+pub use info::{GAS_EXPORT, ModuleInfo, STACK_EXPORT, WRITTEN_EXPORT, global_export};
 pub use operators::OperatorClass;
 pub use rejection::{Container, Excerpt, Place, Reason, Rejection};
+pub use writes::WRITE_REACH;
 
 /// Version of what preparation makes of a module. Part of the key of a compiled artifact.
-pub const PREPARE_VERSION: u32 = 1;
+pub const PREPARE_VERSION: u32 = 2;
 
 /// Custom section whose content is handed on: a contract's description of itself.
 pub const DESCRIPTION_SECTION: &str = "tos.description";

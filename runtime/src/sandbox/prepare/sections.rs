@@ -28,6 +28,8 @@ pub(super) struct Sections<'a> {
     imported: usize,
     memories: u64,
     memory_exported: bool,
+    /// Initial value of the first mutable `i32`: the stack pointer, where there is one.
+    pub(super) stack_top: Option<u64>,
     info: ModuleInfo,
 }
 
@@ -40,6 +42,7 @@ impl<'a> Sections<'a> {
             imported: 0,
             memories: 0,
             memory_exported: false,
+            stack_top: None,
             info: ModuleInfo::default(),
         }
     }
@@ -203,6 +206,9 @@ impl<'a> Sections<'a> {
         for (index, item) in (0..).zip(items("global", section)) {
             let (_, global) = item?;
             self.info.mutable_globals.extend(global.ty.mutable.then_some(index));
+            if global.ty.mutable && global.ty.content_type == ValType::I32 {
+                self.stack_top = self.stack_top.or_else(|| segments::constant(&global.init_expr));
+            }
         }
         Ok(())
     }

@@ -11,12 +11,12 @@ use crate::sandbox::call::with_stack;
 use crate::sandbox::limiter::Limiter;
 use crate::sandbox::permits::CallPermits;
 use crate::sandbox::prepare::{OperatorCosts, prepare};
-use crate::sandbox::{Modules, artifact};
+use crate::sandbox::{Modules, ModulesConfig, artifact};
 use crate::storage::MemoryStorage;
 use crate::{EngineConfig, Hash};
 
 /// Places of an engine with two workers.
-const INSTANCES: usize = 288;
+const INSTANCES: usize = 864;
 
 static PROFILE: LazyLock<Engine> =
     LazyLock::new(|| engine(INSTANCES).expect("the profile is accepted"));
@@ -224,7 +224,7 @@ fn line_19_the_pool_is_as_large_as_the_limits() {
         pool.get_total_tables(),
         pool.get_max_unused_warm_slots(),
     ];
-    assert_eq!(places, [288; 4]);
+    assert_eq!(places, [864; 4]);
     // Whoever holds a permit finds places for all its frames.
     assert_eq!(CallPermits::instances(CallPermits::count(2)), INSTANCES);
     let most = CallPermits::instances(CallPermits::count(EngineConfig::THREADS_MAX));
@@ -418,11 +418,13 @@ fn line_27_a_fresh_instance_knows_nothing_of_the_last() {
 #[test]
 fn line_28_modules_stay_with_their_engine() {
     let storage = Arc::new(MemoryStorage::new());
-    let modules = Modules::new(storage, OperatorCosts::default(), 1 << 20, 1).expect("an engine");
+    let costs = OperatorCosts::default();
+    let config = ModulesConfig { costs, bytes_max: 1 << 20, workers: 1, reuse_instances: true };
+    let modules = Modules::new(storage, config).expect("an engine");
     let code = wasm(r#"(module (memory (export "memory") 1) (func (export "run")))"#);
     let found = modules.get(&Hash([1; 32]), || Ok(code.into())).expect("storage works");
     let module = found.expect("it is accepted");
-    assert!(Engine::same(modules.engine(), module.instance_pre.module().engine()));
+    assert!(Engine::same(&modules.engine, module.instance_pre.module().engine()));
 }
 
 #[test]

@@ -7,7 +7,8 @@ use tos_host_api::{AccessMode, Address, ContractId, HostFunction, PublicKey};
 use super::*;
 use crate::state::chain_state::ChainState;
 use crate::state::{
-    Account, AccountCell, Change, ChangeSet, SlotKey, SlotRef, StateKey, StateValue,
+    Account, AccountCell, Change, ChangeSet, Changes, Section, SlotKey, SlotRef, StateKey,
+    StateValue,
 };
 use crate::storage::MemoryStorage;
 
@@ -48,8 +49,8 @@ impl Scene {
         let counter = (counter > 0).then_some(StateValue::Counter(counter));
         let slot = slot.map(|value| StateValue::Slot(value.as_bytes().into()));
         let changes = [
-            Change { key: StateKey::Counter(name()), old: None, new: counter },
-            Change { key: StateKey::Slot(name()), old: None, new: slot },
+            Change { key: StateKey::Counter(name().into()), old: None, new: counter },
+            Change { key: StateKey::Slot(name().into()), old: None, new: slot },
         ];
         chain.apply(&ChangeSet::new(changes.into()).expect("no key twice"));
         let cells = vec![AccountCell::new(Account::default())];
@@ -91,7 +92,12 @@ impl Scene {
 
     /// The changes of the block so far; the overlay has none left then.
     fn changes(&self) -> ChangeSet {
-        ChangeSet::new(self.overlay.changes(0..1).expect("they are made")).expect("no key twice")
+        let mut changes = Changes::default();
+        for accounts in self.overlay.touched(0..1, &[]) {
+            self.overlay.changes(&accounts, &mut changes).expect("they are made");
+        }
+        let sections = changes.sections.into_values().flat_map(Section::into_changes);
+        ChangeSet::new(sections.collect()).expect("no key twice")
     }
 }
 
@@ -114,8 +120,8 @@ fn check(transactions: &[(AccessMode, &[Op])], counter: u128, slot: Option<&str>
         let count = |value: u128| (value > 0).then_some(StateValue::Counter(value));
         let bytes = |value: &str| StateValue::Slot(value.as_bytes().into());
         let expected = [
-            (StateKey::Slot(name()), Some(bytes("old")), slot.map(bytes)),
-            (StateKey::Counter(name()), count(10), count(counter)),
+            (StateKey::Slot(name().into()), Some(bytes("old")), slot.map(bytes)),
+            (StateKey::Counter(name().into()), count(10), count(counter)),
         ];
         let expected = expected.map(|(key, old, new)| Change { key, old, new });
         let expected: Vec<_> =
@@ -202,9 +208,9 @@ fn slots_and_counters_contracts_and_keys_are_told_apart() {
             let name = || SlotKey { contract, partition: ME, key: key.as_slice().into() };
             let new = |key| changes.get(&key).and_then(|change| change.new.clone());
             let counter = StateValue::Counter(3 * (idx + 1) * weight);
-            assert_eq!(new(StateKey::Counter(name())), Some(counter));
+            assert_eq!(new(StateKey::Counter(name().into())), Some(counter));
             let slot = StateValue::Slot(b"set".as_slice().into());
-            assert_eq!(new(StateKey::Slot(name())), Some(slot));
+            assert_eq!(new(StateKey::Slot(name().into())), Some(slot));
         }
     }
 }

@@ -9,3 +9,4 @@ mod failures;
 mod gas;
 mod growth;
 mod hostile;
+mod instances;

@@ -54,6 +54,8 @@ impl Fleet {
                 max_parallel_threads: threads,
                 enable_parallel_execution: parallel,
                 large_block_txs: if cut { 1 } else { usize::MAX },
+                // The reference makes a fresh instance for every call.
+                reuse_instances: parallel,
                 ..EngineConfig::default()
             };
             let builder = ContractEngine::builder().config(config).genesis(genesis.clone());

@@ -369,7 +369,7 @@ fn m20_m22_the_prepared_module_exports_entries_and_state_only() {
     let engine = wasmtime::Engine::default();
     let module = wasmtime::Module::from_binary(&engine, &prepared.module).expect("compiles");
     let names: Vec<_> = module.exports().map(|export| export.name().to_owned()).collect();
-    let state = ["tos:gas", "tos:stack", "tos:global:1", "tos:global:2"];
+    let state = ["tos:gas", "tos:stack", "tos:written", "tos:global:1", "tos:global:2"];
     assert_eq!(names, [&["init", "run", "memory"][..], &state].concat());
     let text = String::from_utf8_lossy(&prepared.module).into_owned();
     assert!(!text.contains(DESCRIPTION_SECTION) && !text.contains("anything"));

@@ -1,0 +1,156 @@
+//! An instance that lives from call to call, with everything calls need of it, found once.
+//!
+//! Which worker runs which call differs from node to node, so nothing may be left of a call when
+//! the next begins. What a guest can change is its memory and its mutable globals, nothing else:
+//! the gate lets no operator through that writes tables or drops segments, and host functions keep
+//! what they know in [`HostState`], which every call fills anew. Both are put back after a call
+//! that returned, memory where the guest and host functions have told that they wrote; see
+//! `prepare/writes.rs`. After a call that reverted nothing was told, and all of memory is put back. An
+//! instance whose memory has grown, which cannot shrink, or whose call was halted, is dropped.
+
+use std::sync::{Arc, Weak};
+
+use tos_host_api::limits;
+use wasmtime::{Global, Instance, Memory, Store, TypedFunc, Val};
+
+use super::call::HostState;
+use super::prepare::{WRITE_REACH, global_export};
+use super::{CompiledModule, Meter};
+use crate::error::EngineError;
+
+/// Longest part of memory that is put back, in bytes: a fresh instance is not much dearer.
+const RESTORED_BYTES_MAX: usize = 1 << 16;
+
+/// How a call ended after which the instance might be kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// The guest has returned, and told where it wrote.
+    Returned,
+    /// A host function stopped the guest.
+    Stopped,
+}
+
+/// An instance in a store of its own.
+pub(super) struct Live {
+    pub(super) store: Store<HostState>,
+    instance: Instance,
+    pub(super) memory: Memory,
+    pub(super) meter: Meter,
+    /// The entries that were called so far.
+    entries: Vec<(Box<str>, TypedFunc<(), ()>)>,
+    /// The guest's mutable globals with their initial values.
+    globals: Vec<(Global, Val)>,
+    /// Where the guest has written.
+    written: Global,
+    /// Pages of initial memory.
+    pages: u64,
+    /// Its module, as long as anybody has it.
+    module: Weak<()>,
+}
+
+impl Live {
+    /// A fresh instance. The pool has room for every frame of everybody who holds a permit; see
+    /// `permits.rs`.
+    ///
+    /// # Errors
+    /// Our limits are below the pool's, segments were checked by the gate, and there is no start
+    /// function: an instance that cannot be made is the engine's fault.
+    pub(super) fn new(module: &CompiledModule) -> Result<Self, EngineError> {
+        let engine = module.instance_pre.module().engine();
+        let mut store = Store::new(engine, HostState::default());
+        store.limiter(HostState::limiter);
+        // Instantiation runs no code of the guest's; its price is part of the call's.
+        let instance = module.instance_pre.instantiate(&mut store).map_err(not_instantiated)?;
+        let meter = Meter::of_instance(&mut store, &instance, module)?;
+        let memory = instance.get_memory(&mut store, limits::MEMORY_EXPORT).ok_or_else(|| {
+            EngineError::Bug("a prepared module does not export its memory".into())
+        })?;
+        let written = instance.get_module_export(&mut store, &module.counters.written);
+        let written = written
+            .and_then(wasmtime::Extern::into_global)
+            .ok_or_else(|| EngineError::Bug("a prepared module does not tell its writes".into()))?;
+        let mut globals = Vec::with_capacity(module.info.mutable_globals.len());
+        for index in &module.info.mutable_globals {
+            let export = instance.get_global(&mut store, &global_export(*index));
+            let global = export
+                .ok_or_else(|| EngineError::Bug(format!("global {index} is not exported")))?;
+            globals.push((global, global.get(&mut store)));
+        }
+        debug_assert!(module.image.matches(memory.data(&store)), "the image is another module's");
+        Ok(Self {
+            store,
+            instance,
+            memory,
+            meter,
+            entries: Vec::new(),
+            globals,
+            written,
+            pages: module.info.memory_pages_min,
+            module: Arc::downgrade(&module.identity),
+        })
+    }
+
+    /// Runs an entry that the module exports. The function is not cloned for it: its type is counted
+    /// by all workers together.
+    ///
+    /// # Errors
+    /// The outer one is the engine's, the inner one says how the guest was stopped.
+    pub(super) fn run(&mut self, name: &str) -> Result<wasmtime::Result<()>, EngineError> {
+        let found = match self.entries.iter().position(|(known, _)| **known == *name) {
+            Some(found) => found,
+            None => {
+                let function = self.instance.get_typed_func(&mut self.store, name);
+                self.entries.push((name.into(), function.map_err(not_instantiated)?));
+                self.entries.len() - 1
+            }
+        };
+        Ok(self.entries[found].1.call(&mut self.store, ()))
+    }
+
+    /// Makes the instance what a fresh one is; `false` if it has to go.
+    pub(super) fn restore(&mut self, module: &CompiledModule, ended: Ended) -> bool {
+        let told = match ended {
+            Ended::Returned => self.written.get(&mut self.store).i32(),
+            Ended::Stopped => None,
+        };
+        let by_host = self.store.data().written;
+        let memory = self.memory.data_mut(&mut self.store);
+        if memory.len() as u64 != self.pages << 16 {
+            return false;
+        }
+        let (start, end) = match told.and_then(|told| usize::try_from(told).ok()) {
+            Some(union) => {
+                let from = module.info.writes_from as usize;
+                let end = from + union + WRITE_REACH as usize;
+                (from.min(by_host.start), end.max(by_host.end).min(memory.len()))
+            }
+            None => (0, memory.len()),
+        };
+        if end.saturating_sub(start) > RESTORED_BYTES_MAX {
+            return false;
+        }
+        module.image.restore(memory, start, end);
+        debug_assert!(module.image.matches(memory), "a call left traces in {ended:?}");
+        let written = (self.written, Val::I32(0));
+        let mut globals = self.globals.iter().chain([&written]);
+        globals.all(|(global, initial)| global.set(&mut self.store, *initial).is_ok())
+    }
+
+    pub(super) fn is_of(&self, module: &CompiledModule) -> bool {
+        // The address is its own as long as anybody refers to it, and this instance does.
+        Weak::as_ptr(&self.module) == Arc::as_ptr(&module.identity)
+    }
+
+    /// Whether anybody else still has the module.
+    pub(super) fn has_module(&self) -> bool {
+        self.module.strong_count() > 0
+    }
+
+    pub(super) fn pages(&self) -> u64 {
+        self.pages
+    }
+}
+
+fn not_instantiated(error: wasmtime::Error) -> EngineError {
+    EngineError::Sandbox(format!("cannot instantiate: {error:#}"))
+}
