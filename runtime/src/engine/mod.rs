@@ -4,6 +4,7 @@
 mod builder;
 mod commit;
 mod describe;
+mod pending;
 mod query;
 
 use std::collections::VecDeque;
@@ -13,6 +14,8 @@ use parking_lot::{Mutex, RwLock};
 use tos_host_api::{Hash, TopoHeight};
 
 pub use builder::ContractEngineBuilder;
+pub(crate) use pending::Background;
+pub use pending::PendingCommit;
 pub use query::{Simulation, View};
 
 use crate::config::{EngineConfig, ProtocolParams};
@@ -59,6 +62,8 @@ struct Inner {
     staged: Mutex<VecDeque<Arc<BlockRecord>>>,
     /// Held while the storage is written: one writer at a time, in order.
     writer: Mutex<()>,
+    /// Writes what is committed in the background. Ends with the engine.
+    persister: Background,
     /// Why the engine refuses work, once a commit has failed.
     poisoned: OnceLock<String>,
 }
