@@ -1,11 +1,12 @@
 //! How long until an engine on a chain with a thousand deployed contracts answers its first call?
-//! Every contract has code of its own (the token in Rust, made distinct by a custom section), and
-//! all of it is compiled already: the artifacts are in the database.
+//! Every contract has code of its own (a token, made distinct by a custom section), and all of it
+//! is compiled already: the artifacts are in the database. A few are the token in Rust, which is
+//! larger: what one of them takes to load.
 
 use std::time::{Duration, Instant};
 
 use tos_benches::bench::{self, must};
-use tos_benches::{Order, TOKEN, World, chain};
+use tos_benches::{Order, TOKEN, TOKEN_WAT, World, assemble, chain};
 use tos_runtime::{ContractEngine, ContractId, RedbStorage, Transaction};
 
 /// As in the node.
@@ -14,6 +15,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Contracts on the chain besides the world's own.
 const CONTRACTS: usize = 1_000;
+/// How many of them are the token in Rust; the others are its smallest reading.
+const IN_RUST: usize = 50;
 /// Deployments in a block.
 const BLOCK: usize = 50;
 /// How often the chain is opened.
@@ -28,36 +31,40 @@ fn main() {
         must(ContractEngine::builder().storage(storage).genesis(world.genesis()).build())
     };
     let contracts = deploy(&open(&world), &mut world);
-    let (mut first_call, mut loads) = (Vec::new(), Vec::new());
+    let (mut first_call, mut rust, mut wat) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..OPENINGS {
         let started = Instant::now();
         let engine = open(&world);
         call(&engine, contracts[0]);
         first_call.push(started.elapsed());
-        for contract in &contracts[1..] {
+        for (number, contract) in contracts.iter().enumerate().skip(1) {
             let started = Instant::now();
             call(&engine, *contract);
             let cold = started.elapsed();
             let started = Instant::now();
             call(&engine, *contract);
             // What the second call of a module takes as well is no loading.
+            let loads = if number < IN_RUST { &mut rust } else { &mut wat };
             loads.push(cold.saturating_sub(started.elapsed()));
         }
     }
     println!("{:>28} {:>12} {:>12} {:>12}", "", "min", "median", "max");
     print("open to first call", first_call);
-    print("load of a compiled module", loads);
+    print("load of the token in Rust", rust);
+    print("load of a small token", wat);
     let _ = std::fs::remove_file(path);
 }
 
 /// Deploys the contracts.
 fn deploy(engine: &ContractEngine, world: &mut World) -> Vec<ContractId> {
     must(chain::set_up(engine, world));
+    let small = assemble(TOKEN_WAT);
     let mut contracts = Vec::with_capacity(CONTRACTS);
     for first in (0..CONTRACTS).step_by(BLOCK) {
         let transactions: Vec<Transaction> = (first..first + BLOCK)
             .map(|number| {
-                let order = Order::deploy(token(number), 1_000_u64.to_le_bytes().to_vec());
+                let code = if number < IN_RUST { TOKEN } else { &small };
+                let order = Order::deploy(distinct(code, number), 1_000_u64.to_le_bytes().to_vec());
                 world.send(number % world.len(), order)
             })
             .collect();
@@ -72,9 +79,9 @@ fn deploy(engine: &ContractEngine, world: &mut World) -> Vec<ContractId> {
     contracts
 }
 
-/// The token with a custom section that nobody reads: other code to everybody who goes by its hash.
-fn token(number: usize) -> Vec<u8> {
-    let mut code = TOKEN.to_vec();
+/// A module with a custom section that nobody reads: other code to everybody who goes by its hash.
+fn distinct(code: &[u8], number: usize) -> Vec<u8> {
+    let mut code = code.to_vec();
     // Custom section: id, length, length of the name, name, content.
     code.extend_from_slice(&[0, 6, 1, b'n']);
     code.extend_from_slice(&(number as u32).to_le_bytes());

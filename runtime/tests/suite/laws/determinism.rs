@@ -54,11 +54,10 @@ const DENIED: &[(&str, &[&str])] = &[
             "resolve.rs",
             "table.rs",
             "transaction.rs",
-            "view.rs",
         ],
     ),
     ("HashSet", &["prefetch.rs"]),
-    ("HashTable", &["mod.rs"]),
+    ("HashTable", &["mod.rs", "unfolded.rs"]),
     ("DashMap", &["chain_state.rs"]),
     // Iterating over one needs this exception from the lint, and has it in one place.
     ("iter_over_hash_type", &["changes.rs"]),
