@@ -1,13 +1,19 @@
-//! How much memory does an account take while it is cached? Touches more and more accounts and
-//! prints the growth of resident memory per account. Linux only; prints so elsewhere.
+//! How much memory does an account take while it is cached, and does a long run take more and more?
+//! Touches more and more accounts and prints the growth of resident memory per account; then
+//! commits a thousand blocks to a database and prints it every hundred. Linux only; prints so
+//! elsewhere.
 
-use tos_benches::{World, bench, chain};
-use tos_runtime::{Amount, ContractEngine, MemoryStorage};
+use tos_benches::{Mix, World, bench, chain};
+use tos_runtime::{Amount, ContractEngine, MemoryStorage, RedbOptions, RedbStorage};
 
 /// Accounts touched per step.
 const STEP: usize = 100_000;
 /// How often.
 const STEPS: usize = 4;
+/// Blocks of the long run.
+const BLOCKS: u64 = 1_000;
+/// Transactions in each of them.
+const BLOCK_TXS: usize = 200;
 
 fn main() {
     bench::print_machine();
@@ -34,6 +40,32 @@ fn main() {
         println!("{:>12} {:>16} {:>20}", step * STEP, now, now.saturating_sub(last) / STEP as u64);
         last = now;
     }
+    drop(engine);
+    long_run();
+}
+
+/// Mixed blocks on a database whose own bounds are reached early.
+fn long_run() {
+    let path = std::env::temp_dir().join(format!("tos-memory-{}.redb", std::process::id()));
+    let mut world = World::new(5_000, 1);
+    let options =
+        RedbOptions { fold_bytes: 8 << 20, cache_bytes: 16 << 20, ..RedbOptions::default() };
+    let storage = bench::must(RedbStorage::with_options(&path, options));
+    let builder = ContractEngine::builder().storage(storage).genesis(world.genesis());
+    let engine = bench::must(builder.build());
+    bench::must(chain::set_up(&engine, &mut world));
+    let mix = Mix { txs: BLOCK_TXS, ..Mix::default() };
+    println!("\n{:>12} {:>16}", "blocks", "resident bytes");
+    for number in 1..=BLOCKS {
+        let transactions = mix.block(&mut world, number);
+        let block = bench::must(chain::next_block(&engine, &world, transactions));
+        bench::must(engine.commit(bench::must(engine.execute_block(&block))));
+        if number % (BLOCKS / 10) == 0 {
+            println!("{number:>12} {:>16}", resident_bytes().unwrap_or(0));
+        }
+    }
+    drop(engine);
+    let _ = std::fs::remove_file(path);
 }
 
 /// Resident memory of this process.

@@ -1,23 +1,18 @@
 //! The engine for nodes on tokio. The only place that knows tokio.
 //!
-//! Two threads of its own: one executes, the other makes durable. A commit is staged on the first
-//! and persisted on the second, so block `n + 1` executes while block `n` becomes durable. Requests
-//! are queued when the method is called, not when its future is first polled, so their order is the
+//! A thread of its own executes; the engine's makes durable. A commit is staged on the first and
+//! persisted on the second, so block `n + 1` executes while block `n` becomes durable. Requests are
+//! queued when the method is called, not when its future is first polled, so their order is the
 //! order of the calls.
 
 use std::future::Future;
-use std::sync::mpsc::{Sender, channel};
-use std::thread;
 
 use tokio::sync::oneshot;
 
-use crate::engine::ContractEngine;
-use crate::error::{EngineError, StorageError};
+use crate::engine::{Background, ContractEngine};
+use crate::error::EngineError;
 use crate::outcome::BlockOutcome;
 use crate::types::{Block, UnverifiedBlock};
-
-/// A request, boxed.
-type Request = Box<dyn FnOnce() + Send>;
 
 /// A [`ContractEngine`] whose methods never block an async worker.
 ///
@@ -25,8 +20,7 @@ type Request = Box<dyn FnOnce() + Send>;
 /// threads finish what is queued.
 pub struct AsyncEngine {
     engine: ContractEngine,
-    execute: Sender<Request>,
-    persist: Sender<Request>,
+    execute: Background,
 }
 
 impl AsyncEngine {
@@ -35,9 +29,7 @@ impl AsyncEngine {
     /// # Errors
     /// The system refuses a thread.
     pub fn new(engine: ContractEngine) -> Result<Self, EngineError> {
-        let execute = spawn("tos-execute")?;
-        let persist = spawn("tos-persist")?;
-        Ok(Self { engine, execute, persist })
+        Ok(Self { engine, execute: Background::start("tos-execute")? })
     }
 
     /// The wrapped engine, for queries.
@@ -53,7 +45,7 @@ impl AsyncEngine {
     ) -> impl Future<Output = Result<Block, EngineError>> + Send + 'static {
         let engine = self.engine.clone();
         let (reply, answer) = oneshot::channel();
-        send(&self.execute, move || {
+        self.execute.run(move || {
             let verified = engine.verify_block(block);
             answer_with(reply, engine, verified);
         });
@@ -67,7 +59,7 @@ impl AsyncEngine {
     ) -> impl Future<Output = Result<BlockOutcome, EngineError>> + Send + 'static {
         let engine = self.engine.clone();
         let (reply, answer) = oneshot::channel();
-        send(&self.execute, move || {
+        self.execute.run(move || {
             let executed = engine.execute_block(&block);
             answer_with(reply, engine, executed);
         });
@@ -81,32 +73,17 @@ impl AsyncEngine {
         &self,
         outcome: BlockOutcome,
     ) -> impl Future<Output = Result<(), EngineError>> + Send + 'static {
-        let (engine, persist) = (self.engine.clone(), self.persist.clone());
+        let engine = self.engine.clone();
         let (reply, answer) = oneshot::channel();
-        send(&self.execute, move || match engine.stage(outcome) {
+        self.execute.run(move || match engine.stage(outcome) {
             Err(error) => answer_with(reply, engine, Err(error)),
-            Ok(topoheight) => send(&persist, move || {
-                let persisted = engine.persist(topoheight);
-                answer_with(reply, engine, persisted);
-            }),
+            // An answer nobody waits for is nothing to complain about.
+            Ok(topoheight) => {
+                engine.persist_then(topoheight, |persisted| drop(reply.send(persisted)));
+            }
         });
         receive(answer)
     }
-}
-
-/// A thread that runs requests in order until nobody can send any more.
-fn spawn(name: &str) -> Result<Sender<Request>, EngineError> {
-    let (sender, inbox) = channel::<Request>();
-    thread::Builder::new()
-        .name(name.into())
-        .spawn(move || inbox.into_iter().for_each(|request| request()))
-        .map_err(StorageError::new)?;
-    Ok(sender)
-}
-
-fn send(to: &Sender<Request>, request: impl FnOnce() + Send + 'static) {
-    // If the thread is gone the request is dropped, its reply with it, and `receive` says so.
-    let _ = to.send(Box::new(request));
 }
 
 /// Answers, after letting go of the engine: whoever has all answers and drops the engine can open
@@ -118,8 +95,5 @@ fn answer_with<T>(reply: oneshot::Sender<T>, engine: ContractEngine, answer: T) 
 }
 
 async fn receive<T>(answer: oneshot::Receiver<Result<T, EngineError>>) -> Result<T, EngineError> {
-    answer.await.unwrap_or_else(|_| {
-        let message = "an engine thread is gone".into();
-        Err(EngineError::WorkerPanicked { tx: None, message })
-    })
+    answer.await.unwrap_or_else(|_| Err(EngineError::thread_is_gone()))
 }

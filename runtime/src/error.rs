@@ -398,6 +398,13 @@ pub enum EngineError {
     NoSuchContract(ContractId),
 }
 
+impl EngineError {
+    /// A thread that owes an answer has ended without one.
+    pub(crate) fn thread_is_gone() -> Self {
+        Self::WorkerPanicked { tx: None, message: "an engine thread is gone".into() }
+    }
+}
+
 /// An error of a storage backend, opaque to the engine.
 #[derive(Debug, Error)]
 #[error("storage failed: {0:#}")]

@@ -111,7 +111,7 @@ pub use async_engine::AsyncEngine;
 pub use config::{EngineConfig, ProtocolParams};
 pub use description::{CallAccessError, Description, TemplateError};
 pub use ed25519_zebra::SigningKey;
-pub use engine::{ContractEngine, ContractEngineBuilder, Simulation, Tip, View};
+pub use engine::{ContractEngine, ContractEngineBuilder, PendingCommit, Simulation, Tip, View};
 pub use error::{
     AccessFault, EngineError, InvalidBlock, InvalidTransaction, OpenError, StorageError,
     TransactionPart,

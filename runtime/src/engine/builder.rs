@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use parking_lot::{Mutex, RwLock};
 use tos_host_api::Hash;
 
-use super::{ContractEngine, Inner, TipState};
+use super::{Background, ContractEngine, Inner, TipState};
 use crate::config::{EngineConfig, ProtocolParams};
 use crate::error::{EngineError, OpenError};
 use crate::execute::{ExecutionObserver, WorkerPool};
@@ -104,6 +104,7 @@ impl ContractEngineBuilder {
                 tip: RwLock::new(tip),
                 staged: Mutex::new(VecDeque::new()),
                 writer: Mutex::new(()),
+                persister: Background::start("tos-persist")?,
                 poisoned: OnceLock::new(),
             }),
         })

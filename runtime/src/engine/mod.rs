@@ -6,6 +6,7 @@ mod builder;
 mod commit;
 mod describe;
 mod explain;
+mod pending;
 mod query;
 
 use std::collections::VecDeque;
@@ -15,6 +16,8 @@ use parking_lot::{Mutex, RwLock};
 use tos_host_api::{Hash, TopoHeight};
 
 pub use builder::ContractEngineBuilder;
+pub(crate) use pending::Background;
+pub use pending::PendingCommit;
 pub use query::{Simulation, View};
 
 use crate::config::{EngineConfig, ProtocolParams};
@@ -61,6 +64,8 @@ struct Inner {
     staged: Mutex<VecDeque<Arc<BlockRecord>>>,
     /// Held while the storage is written: one writer at a time, in order.
     writer: Mutex<()>,
+    /// Writes what is committed in the background. Ends with the engine.
+    persister: Background,
     /// Why the engine refuses work, once a commit has failed.
     poisoned: OnceLock<String>,
 }

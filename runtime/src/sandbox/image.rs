@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use wasmparser::{DataKind, Operator, Parser, Payload};
 
 use crate::error::EngineError;
@@ -12,10 +13,10 @@ const BLOCK_LEN: usize = 1 << 12;
 
 /// The initial memory of a module. Blocks of nothing but zeros are not kept, so that a segment at
 /// the far end of a large memory takes no room for what is before it.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, BorshSerialize, BorshDeserialize)]
 pub(super) struct Image {
     /// By number of the block, ascending.
-    blocks: Vec<(usize, Box<[u8; BLOCK_LEN]>)>,
+    blocks: Vec<(u32, Box<[u8; BLOCK_LEN]>)>,
 }
 
 impl Image {
@@ -46,7 +47,7 @@ impl Image {
 
     /// Bytes it takes.
     pub(super) fn heap_bytes(&self) -> usize {
-        self.blocks.capacity() * size_of::<(usize, Box<[u8; BLOCK_LEN]>)>()
+        self.blocks.capacity() * size_of::<(u32, Box<[u8; BLOCK_LEN]>)>()
             + self.blocks.len() * BLOCK_LEN
     }
 
@@ -72,7 +73,7 @@ impl Image {
     }
 
     fn block(&self, number: usize) -> &[u8; BLOCK_LEN] {
-        match self.blocks.binary_search_by_key(&number, |(number, _)| *number) {
+        match self.blocks.binary_search_by_key(&number, |(number, _)| *number as usize) {
             Ok(found) => &self.blocks[found].1,
             Err(_) => &ZEROS,
         }
@@ -82,12 +83,12 @@ impl Image {
 static ZEROS: [u8; BLOCK_LEN] = [0; BLOCK_LEN];
 
 /// Writes a segment; one that comes later overwrites.
-fn write(blocks: &mut BTreeMap<usize, Box<[u8; BLOCK_LEN]>>, start: usize, mut bytes: &[u8]) {
+fn write(blocks: &mut BTreeMap<u32, Box<[u8; BLOCK_LEN]>>, start: usize, mut bytes: &[u8]) {
     let mut at = start;
     while !bytes.is_empty() {
         let (number, from) = (at / BLOCK_LEN, at % BLOCK_LEN);
         let (part, rest) = bytes.split_at(bytes.len().min(BLOCK_LEN - from));
-        let block = blocks.entry(number).or_insert_with(|| Box::new(ZEROS));
+        let block = blocks.entry(number as u32).or_insert_with(|| Box::new(ZEROS));
         block[from..from + part.len()].copy_from_slice(part);
         (at, bytes) = (at + part.len(), rest);
     }

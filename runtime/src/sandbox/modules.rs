@@ -8,6 +8,7 @@ mod tests;
 
 use std::sync::Arc;
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use tos_host_api::Hash;
 use wasmtime::{Engine, InstancePre, Linker, Module, ModuleExport};
 
@@ -41,6 +42,13 @@ pub(crate) struct CompiledModule {
     pub(super) start_units: u64,
     /// Bytes it takes in memory.
     size: usize,
+}
+
+/// What is stored beside the compiled form, so that loading it prepares nothing.
+#[derive(BorshSerialize, BorshDeserialize)]
+struct Facts {
+    info: ModuleInfo,
+    image: Image,
 }
 
 /// Where a prepared module exports its counters.
@@ -134,50 +142,65 @@ impl Modules {
         code_hash: &Hash,
         code: impl FnOnce() -> Result<Arc<[u8]>, EngineError>,
     ) -> Result<Verdict, EngineError> {
-        self.cache.get(code_hash, || self.compile(code_hash, &code()?))
+        self.cache.get(code_hash, || self.find(code_hash, code))
     }
 
-    /// Prepares, then loads the compiled form from the database or compiles. A module that comes
-    /// from the database is prepared all the same: its facts are needed, and preparing takes a
-    /// fraction of compiling.
-    fn compile(&self, code_hash: &Hash, code: &[u8]) -> Result<Verdict, EngineError> {
-        let Prepared { module: prepared, info } = match prepare::prepare(code, &self.costs) {
+    /// Loads the compiled form with its facts from the database, or prepares and compiles. What
+    /// is stored has passed the gate: its key names the rules of the gate too.
+    fn find(
+        &self,
+        code_hash: &Hash,
+        code: impl FnOnce() -> Result<Arc<[u8]>, EngineError>,
+    ) -> Result<Verdict, EngineError> {
+        let key = artifact::key(&self.engine, code_hash, &self.prepare_id);
+        if let Some((module, facts)) = self.load(&key)? {
+            return Ok(Ok(Arc::new(self.link(&module, facts)?)));
+        }
+        let Prepared { module: prepared, info } = match prepare::prepare(&code()?, &self.costs) {
             Ok(prepared) => prepared,
             Err(PrepareError::Rejected(rejection)) => return Ok(Err(Arc::new(rejection))),
             Err(PrepareError::Broken(text)) => return Err(EngineError::Bug(text)),
         };
-        let key = artifact::key(&self.engine, code_hash, &self.prepare_id);
-        let stored = self.storage.artifact(&key)?;
-        let loaded = stored.and_then(|bytes| artifact::decode(&self.engine, &bytes, &key));
-        let module = match loaded {
-            Some(module) => module,
-            None => {
-                let module =
-                    Module::from_binary(&self.engine, &prepared).map_err(compiler_failed)?;
-                if let Some(bytes) = artifact::encode(&module, &key) {
-                    self.storage.store_artifact(&key, &bytes)?;
-                }
-                module
-            }
+        let module = Module::from_binary(&self.engine, &prepared).map_err(compiler_failed)?;
+        let facts = Facts { info, image: Image::of(&prepared)? };
+        let encoded = borsh::to_vec(&facts).expect("writing to a Vec cannot fail");
+        if let Some(bytes) = artifact::encode(&module, &encoded, &key) {
+            self.storage.store_artifact(&key, &bytes)?;
+        }
+        Ok(Ok(Arc::new(self.link(&module, facts)?)))
+    }
+
+    /// The stored module, if it is there and undamaged.
+    fn load(&self, key: &Hash) -> Result<Option<(Module, Facts)>, EngineError> {
+        let Some(bytes) = self.storage.artifact(key)? else { return Ok(None) };
+        let Some((module, facts)) = artifact::decode(&self.engine, &bytes, key) else {
+            return Ok(None);
         };
+        Ok(borsh::from_slice(facts).ok().map(|facts| (module, facts)))
+    }
+
+    fn link(&self, module: &Module, facts: Facts) -> Result<CompiledModule, EngineError> {
+        let Facts { info, image } = facts;
         let range = module.image_range();
         let machine_code = (range.end as usize).saturating_sub(range.start as usize);
-        let image = Image::of(&prepared)?;
         let size = machine_code + info.heap_bytes() + image.heap_bytes();
-        let instance_pre = self.linker.instantiate_pre(&module).map_err(compiler_failed)?;
-        let counters = CounterExports::of(&module)?;
+        let instance_pre = self.linker.instantiate_pre(module).map_err(compiler_failed)?;
+        let counters = CounterExports::of(module)?;
         let start_units = self.costs.of_start(info.memory_pages_min);
         let identity = Arc::default();
-        let module =
-            CompiledModule { instance_pre, info, counters, image, identity, start_units, size };
-        Ok(Ok(Arc::new(module)))
+        Ok(CompiledModule { instance_pre, info, counters, image, identity, start_units, size })
     }
 }
 
-/// Names a version of preparation under these prices.
+/// Names a version of preparation, its limits and these prices: everything that decides whether a
+/// module is accepted and what is made of it.
 fn prepare_id(costs: &OperatorCosts) -> Hash {
     let mut hasher = blake3::Hasher::new_derive_key("tos-runtime preparation v1");
     hasher.update(&PREPARE_VERSION.to_le_bytes());
+    for (name, limit) in prepare::limits::ALL {
+        hasher.update(name.as_bytes());
+        hasher.update(&limit.to_le_bytes());
+    }
     hasher.update(&borsh::to_vec(costs).expect("writing to a Vec cannot fail"));
     Hash(*hasher.finalize().as_bytes())
 }

@@ -19,7 +19,7 @@ use crate::state::{ChangeSet, StateKey, StateValue};
 use crate::types::BlockContext;
 
 /// Version of the stored format this library reads and writes.
-pub const STORAGE_FORMAT: u32 = 1;
+pub const STORAGE_FORMAT: u32 = 2;
 
 /// A database as the engine needs it. Object-safe, synchronous, shared between threads.
 ///

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tos_host_api::{Address, Amount, AssetId, ContractId, Hash, Nonce, PublicKey, TopoHeight};
 
-use super::{BlockHeader, BlockRecord, ChainMeta, CommitBatch, Storage};
+use super::{BlockHeader, BlockRecord, ChainMeta, CommitBatch, STORAGE_FORMAT, Storage};
 use crate::error::StorageError;
 use crate::state::{
     Account, AssetRecord, Change, ChangeSet, ContractRecord, SlotKey, StateKey, StateValue,
@@ -48,7 +48,7 @@ impl TestChain {
     pub(super) fn meta(&self) -> Option<ChainMeta> {
         let tip = self.records.last()?;
         Some(ChainMeta {
-            format: 1,
+            format: STORAGE_FORMAT,
             genesis: self.records[0].header.state_digest,
             params: b"params".to_vec(),
             topoheight: tip.header.context.topoheight,

@@ -192,7 +192,9 @@ fn s09_a_damaged_artifact_is_replaced_and_never_loaded() {
     let mut damaged = vec![Vec::new(), vec![0; 32], others.only().1];
     damaged.extend([1, 31, 32, artifact.len() - 1].map(|len| artifact[..len].to_vec()));
     damaged.push([&artifact[..], &[0]].concat());
-    for at in [0, 31, 32, 100, artifact.len() / 2, artifact.len() - 1] {
+    // Digest, length of the facts, facts, code.
+    let code = artifact.len() / 2;
+    for at in [0, 31, 32, 35, 36, 40, 60, 100, code, artifact.len() - 1] {
         let mut flipped = artifact.clone();
         flipped[at] ^= 1;
         damaged.push(flipped);
@@ -204,6 +206,16 @@ fn s09_a_damaged_artifact_is_replaced_and_never_loaded() {
         assert_eq!(storage.compilations(), before + 1, "case {number} was not compiled again");
         assert_eq!(storage.only(), (key, artifact.clone()), "case {number} was not replaced");
     }
+}
+
+#[test]
+fn s09_facts_come_with_the_compiled_form_and_need_no_code() {
+    let storage = Arc::new(Artifacts::default());
+    let good = content(&get(&modules(&storage, ROOM), &contract(1)));
+    let unread = || Err(EngineError::Bug("its code was asked for".into()));
+    let loaded = modules(&storage, ROOM).get(&code_hash(&contract(1)), unread);
+    assert!(content(&loaded.expect("it is loaded")) == good);
+    assert_eq!(storage.compilations(), 1);
 }
 
 #[test]
@@ -228,9 +240,9 @@ fn m26_a_refused_module_is_looked_at_once() {
         let again = modules.get(&code_hash(&refused(1)), unread).expect("it is remembered");
         assert!(Arc::ptr_eq(&again.err().expect("it is refused"), &first));
     }
-    // A refusal is nothing to store.
+    // A refusal is nothing to store: the store was asked once, in vain.
     let asked = storage.asked.load(Ordering::SeqCst);
-    assert_eq!((storage.compilations(), asked), (0, 0));
+    assert_eq!((storage.compilations(), asked), (0, 1));
 }
 
 #[test]
@@ -294,7 +306,10 @@ fn m24_a_failing_store_is_the_engines_fault_and_leaves_nothing() {
         let failed = modules.get(&code_hash(&code), || Ok(code));
         assert!(matches!(failed, Err(EngineError::Storage(_))), "module {number}");
     }
+    assert_eq!(modules.cache.size(), (0, 0), "failures add up");
     // Nor is a missing code a verdict.
+    let storage = Arc::new(Artifacts::default());
+    let modules = self::modules(&storage, ROOM);
     let missing = modules.get(&Hash([9; 32]), || Err(EngineError::Bug("no code".into())));
     assert!(matches!(missing, Err(EngineError::Bug(_))));
     assert_eq!(modules.cache.size(), (0, 0), "failures add up");

@@ -1,5 +1,6 @@
 //! What the engine keeps to know about an accepted module.
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use tos_host_api::HostFunction;
 use tos_host_api::limits::{CONSTRUCTOR_ENTRY, MIGRATE_ENTRY};
 
@@ -26,8 +27,11 @@ pub fn global_export(index: u32) -> String {
     format!("tos:global:{index}")
 }
 
-/// Facts about an accepted module.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+/// Facts about an accepted module. Their encoding is kept with the compiled form: a change of it
+/// needs another [`PREPARE_VERSION`] or name of artifacts.
+///
+/// [`PREPARE_VERSION`]: super::PREPARE_VERSION
+#[derive(Debug, Clone, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize)]
 pub struct ModuleInfo {
     /// Entries a transaction or another contract may call: exported functions without parameters
     /// and results, other than `init` and `migrate`. Sorted by name.

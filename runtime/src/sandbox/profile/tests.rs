@@ -289,7 +289,7 @@ fn line_22_compiled_code_of_another_profile_is_refused() {
     assert_ne!(artifact::key(&other, &code, &preparation), key);
     // Even under the right key and with the right digest.
     let module = Module::from_binary(&other, &prepared("")).expect("it compiles");
-    let stored = artifact::encode(&module, &key).expect("it is serialized");
+    let stored = artifact::encode(&module, b"facts", &key).expect("it is serialized");
     assert!(artifact::decode(&other, &stored, &key).is_some());
     assert!(artifact::decode(&PROFILE, &stored, &key).is_none());
 }
@@ -327,7 +327,7 @@ fn line_23_only_bytes_with_their_digest_are_loaded() {
     let code = module.serialize().expect("it is serialized");
     assert!(artifact::decode(&PROFILE, &code, &key).is_none());
     assert!(artifact::decode(&PROFILE, &[&[0; 32], &code[..]].concat(), &key).is_none());
-    let stored = artifact::encode(&module, &key).expect("it is serialized");
+    let stored = artifact::encode(&module, b"facts", &key).expect("it is serialized");
     assert!(artifact::decode(&PROFILE, &stored, &key).is_some());
 }
 

@@ -15,8 +15,9 @@ use crate::storage::{BlockRecord, ChainMeta};
 
 /// The single entry [`META_KEY`]: a sealed [`StoredMeta`].
 pub(super) const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
-/// Sealed [`BlockRecord`]s by height. Ascending keys: redb appends.
-pub(super) const BLOCKS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("blocks");
+/// Sealed [`BlockRecord`]s by height, cut into pieces that are numbered from 0.
+/// Ascending keys: redb appends.
+pub(super) const RECORDS: TableDefinition<'_, PieceKey, &[u8]> = TableDefinition::new("records");
 /// Sealed [`StateValue`]s by [`StateKey::to_bytes`], as of [`StoredMeta::folded_to`].
 pub(super) const STATE: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("state");
 /// Sealed compiled modules.
@@ -26,21 +27,33 @@ pub(super) const ARTIFACTS: TableDefinition<'_, &[u8; 32], &[u8]> =
 /// The key of the entry in [`META`].
 pub(super) const META_KEY: &str = "chain";
 
-/// A read handle of [`BLOCKS`].
-pub(super) type BlocksTable = ReadOnlyTable<u64, &'static [u8]>;
+/// Height of a record, and the number of a piece of it.
+pub(super) type PieceKey = (u64, u32);
+/// A read handle of [`RECORDS`].
+pub(super) type RecordsTable = ReadOnlyTable<PieceKey, &'static [u8]>;
 /// A read handle of [`STATE`].
 pub(super) type StateTable = ReadOnlyTable<&'static [u8], &'static [u8]>;
 
 /// What a database says about itself, and how far its state table is up to date.
-///
-/// Invariant: the records in `folded_to + 1 ..= chain.topoheight` exist, and applying their changes
-/// to the state table in order gives the state at the tip.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub(super) struct StoredMeta {
     /// The part the engine knows.
     pub(super) chain: ChainMeta,
-    /// Height the state table stands at; `None` before the first fold.
+    /// The state table's part.
+    pub(super) standing: Standing,
+}
+
+/// How far the state table is up to date.
+///
+/// Invariant: the records above `folded_to` up to the tip exist, and applying their changes to the
+/// state table in order gives the state at the tip. The table may already hold some values of
+/// heights above `folded_to` up to `folding_to`; their keys are all in those records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub(super) struct Standing {
+    /// Height the state table stands at, but for the above; `None` before the first fold.
     pub(super) folded_to: Option<TopoHeight>,
+    /// Height of the values that are being written to it, if a fold has begun.
+    pub(super) folding_to: Option<TopoHeight>,
 }
 
 impl StoredMeta {
@@ -55,27 +68,93 @@ impl StoredMeta {
     }
 }
 
-/// The bytes to store for a record.
-pub(super) fn encode_record(topoheight: TopoHeight, record: &BlockRecord) -> Result<Vec<u8>> {
-    Seal::RECORD.encode(&topoheight.0.to_le_bytes(), record)
+/// A record as it is stored: digest, header, results and change set, one after the other. They are
+/// not put together in memory: a record takes megabytes, and redb copies it once as it is.
+pub(super) struct EncodedRecord<'a> {
+    /// Digest, header and the length of the results.
+    head: Vec<u8>,
+    results: &'a [u8],
+    changes: &'a [u8],
 }
 
-/// Decodes [`encode_record`].
+/// Most bytes of a piece of a record. redb keeps a value in a page of a power of two: pieces of
+/// half a megabyte leave less of the last one empty than a record in one value would, and are
+/// allocated and written with less trouble.
+pub(super) const PIECE_LEN: usize = (512 << 10) - PAGE_OVERHEAD;
+/// What redb writes beside a value in its page, rounded up.
+const PAGE_OVERHEAD: usize = 64;
+
+impl<'a> EncodedRecord<'a> {
+    /// The bytes to store for a record; `changes` is its encoded change set.
+    pub(super) fn of(
+        topoheight: TopoHeight,
+        record: &'a BlockRecord,
+        changes: &'a [u8],
+    ) -> Result<Self> {
+        let BlockRecord { header, results, change_set: _ } = record;
+        let mut head = vec![0; Seal::RECORD.digest_len];
+        borsh::to_writer(&mut head, header)?;
+        let results_len = u32::try_from(results.len()).context("results exceed 4 GiB")?;
+        head.extend_from_slice(&results_len.to_le_bytes());
+        let (digest, body) = head.split_at_mut(Seal::RECORD.digest_len);
+        let key = topoheight.0.to_le_bytes();
+        digest.copy_from_slice(Seal::RECORD.digest(&key, &[body, results, changes]).as_bytes());
+        Ok(Self { head, results, changes })
+    }
+
+    /// Stored bytes.
+    pub(super) fn len(&self) -> usize {
+        self.head.len() + self.results.len() + self.changes.len()
+    }
+
+    /// Gives each piece to `write`, as a number, a length, and the bytes in parts.
+    pub(super) fn pieces(
+        &self,
+        mut write: impl FnMut(u32, usize, &[&[u8]]) -> Result<()>,
+    ) -> Result<()> {
+        let mut left = [&self.head[..], self.results, self.changes];
+        for number in 0.. {
+            let mut room = PIECE_LEN;
+            let piece = left.each_mut().map(|part| {
+                let (taken, rest) = part.split_at(part.len().min(room));
+                room -= taken.len();
+                *part = rest;
+                taken
+            });
+            if room == PIECE_LEN {
+                break;
+            }
+            write(number, PIECE_LEN - room, &piece)?;
+        }
+        Ok(())
+    }
+}
+
+/// Decodes the pieces of an [`EncodedRecord`], put together.
 pub(super) fn decode_record(topoheight: TopoHeight, stored: &[u8]) -> Result<BlockRecord> {
     Seal::RECORD
         .decode(&topoheight.0.to_le_bytes(), stored)
         .with_context(|| format!("record of height {topoheight} is corrupt"))
 }
 
-/// The bytes to store for a value of the state.
-pub(super) fn encode_value(key: &[u8], value: &StateValue) -> Result<Vec<u8>> {
-    Seal::STATE.encode(key, value)
+/// Puts the bytes to store for an encoded value of the state into a buffer that is used again and
+/// again.
+pub(super) fn seal_value(key: &[u8], value: &[u8], stored: &mut Vec<u8>) {
+    stored.clear();
+    stored.resize(Seal::STATE.digest_len, 0);
+    stored.extend_from_slice(value);
+    Seal::STATE.close(key, stored);
 }
 
-/// Decodes [`encode_value`]; `bytes` are `key`'s. A value of another kind than its key is corrupt.
-pub(super) fn decode_value(key: &StateKey, bytes: &[u8], stored: &[u8]) -> Result<StateValue> {
-    let value: StateValue = Seal::STATE
-        .decode(bytes, stored)
+/// Decodes [`seal_value`]; `bytes` are `key`'s.
+pub(super) fn decode_sealed(key: &StateKey, bytes: &[u8], stored: &[u8]) -> Result<StateValue> {
+    let value = Seal::STATE.open(bytes, stored).context("its checksum does not match");
+    decode_value(key, value.with_context(|| format!("state value of {key:?} is corrupt"))?)
+}
+
+/// Decodes an encoded value of the state. A value of another kind than its key is corrupt.
+pub(super) fn decode_value(key: &StateKey, value: &[u8]) -> Result<StateValue> {
+    let value = StateValue::from_bytes(value)
         .with_context(|| format!("state value of {key:?} is corrupt"))?;
     if !value.fits(key) {
         bail!("state value of {key:?} is corrupt: it is of another kind");
@@ -131,21 +210,24 @@ impl Seal {
     /// Writes the digest in front of the body that follows the bytes reserved for it.
     fn close(self, key: &[u8], stored: &mut [u8]) {
         let (digest, body) = stored.split_at_mut(self.digest_len);
-        digest.copy_from_slice(&self.digest(key, body).as_bytes()[..self.digest_len]);
+        digest.copy_from_slice(&self.digest(key, &[body]).as_bytes()[..self.digest_len]);
     }
 
     /// The body, if it is what was sealed.
     fn open<'a>(self, key: &[u8], stored: &'a [u8]) -> Option<&'a [u8]> {
         let (digest, body) = stored.split_at_checked(self.digest_len)?;
-        (*digest == self.digest(key, body).as_bytes()[..self.digest_len]).then_some(body)
+        (*digest == self.digest(key, &[body]).as_bytes()[..self.digest_len]).then_some(body)
     }
 
-    fn digest(self, key: &[u8], body: &[u8]) -> blake3::Hash {
+    /// The digest of a body given in parts.
+    fn digest(self, key: &[u8], body: &[&[u8]]) -> blake3::Hash {
         let mut hasher = blake3::Hasher::new();
         hasher.update(&[self.domain]);
         hasher.update(&(key.len() as u64).to_le_bytes());
         hasher.update(key);
-        hasher.update(body);
+        for part in body {
+            hasher.update(part);
+        }
         hasher.finalize()
     }
 }

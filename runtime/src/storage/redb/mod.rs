@@ -1,21 +1,29 @@
-//! The durable storage: one redb file. Decides when to fold and what readers see; stored bytes are
-//! in `layout`, the write transaction in `write`, opening in `open`.
+//! The durable storage: one redb file. Decides what a commit writes and what readers see; stored
+//! bytes are in `layout`, changes that wait in `unfolded`, when they are folded in `fold`, write
+//! transactions in `write`, opening in `open`.
 //!
-//! A block's commit writes its record and the chain's meta, nothing else: two inserts whatever the
-//! block changed. Its changes wait in memory (`view`), are laid over the state table by every
-//! read, and are folded into that table in sorted bulk every [`RedbOptions::fold_bytes`] of
-//! records, in the transaction of the block that exceeds the limit. Opening replays the records
-//! that are not folded in.
+//! A block's commit writes its record and the chain's meta, nothing else: a few inserts whatever
+//! the block changed. Its changes wait in memory, are laid over the state table by every read, and
+//! are folded into that table once there are [`RedbOptions::fold_bytes`] of records: in the order
+//! of keys, the newest value of each once, in slices between the commits of later blocks (`folder`). Opening
+//! replays the records that are not folded in.
 //!
 //! ```text
-//! height        1    2    3    4    5    6
-//! BLOCKS        r1   r2   r3   r4   r5   r6      one insert per commit
-//! STATE         ------------->|                  folded_to = 3
-//! in memory                    r4 + r5 + r6      newest value per key
+//! height        1    2    3    4    5    6    7    8
+//! RECORDS       r1   r2   r3   r4   r5   r6   r7   r8    one record per commit
+//! STATE         ------------->|- - - - - >|              folded_to = 3, folding_to = 6
+//! frozen                       r4   r5   r6              newest value per key, being written
+//! active                                      r7   r8    newest value per key
 //! ```
+//!
+//! While a slice is followed by a crash, the state table has some values of height 6 and others of
+//! height 3. Nobody sees it: every key that differs is in the records 4 to 6, which are replayed.
 
+mod fold;
+mod folder;
 mod layout;
 mod open;
+mod unfolded;
 mod view;
 mod write;
 
@@ -28,6 +36,7 @@ mod tests;
 
 use std::any::Any;
 use std::fmt;
+use std::ops::Deref;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
@@ -37,9 +46,11 @@ use parking_lot::{Mutex, RwLock};
 use redb::{Database, Durability, ReadableDatabase};
 use tos_host_api::{Hash, TopoHeight};
 
-use self::layout::{ARTIFACTS, decode_artifact, encode_artifact, encode_record};
-use self::view::{Tables, Unfolded, View, newest_values};
-use self::write::Plan;
+use self::folder::Folder;
+use self::layout::{ARTIFACTS, EncodedRecord, Standing, decode_artifact, encode_artifact};
+use self::unfolded::BlockValues;
+use self::view::{Tables, View, unfolded_value};
+use self::write::{Entries, Plan, Records};
 use super::{BlockRecord, ChainMeta, CommitBatch, Storage};
 use crate::error::StorageError;
 use crate::state::{StateKey, StateValue};
@@ -47,9 +58,11 @@ use crate::state::{StateKey, StateValue};
 /// Local choices of a [`RedbStorage`]. None of them changes what is read back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RedbOptions {
-    /// Bytes of records after which their changes are folded into the state table. More makes folds
-    /// rarer and coalesces more; it also takes that much memory, and opening replays up to as much.
-    /// With 0 every commit folds.
+    /// Bytes of records after which their changes are folded into the state table. More coalesces
+    /// more: an account that many blocks change is written once for all of them. It takes memory
+    /// for the changed keys and values, twice at most and about a third of the records' bytes
+    /// each time, and opening replays up to twice as many bytes. With 0 every block is folded
+    /// after its commit.
     pub fold_bytes: usize,
     /// Bytes of pages redb keeps in memory.
     pub cache_bytes: usize,
@@ -59,11 +72,14 @@ pub struct RedbOptions {
     /// read the whole file. Costs a few hundred KiB per commit and 4 GiB of file; without it a
     /// crash costs seconds per GiB once. A clean shutdown opens at once either way.
     pub quick_repair: bool,
+    /// Whether a thread of the storage's own folds and prunes between commits. Without it commits
+    /// write the slices of folds themselves, and nothing is pruned.
+    pub fold_in_background: bool,
 }
 
 impl RedbOptions {
-    /// 16 MiB: about 100 blocks of a thousand changes each, replayed in well under a second.
-    pub const FOLD_BYTES_DEFAULT: usize = 16 << 20;
+    /// 128 MiB: about 40 blocks of 10,000 mixed transactions, replayed in well under a second.
+    pub const FOLD_BYTES_DEFAULT: usize = 128 << 20;
     /// 256 MiB: the engine has a cache of values above this one.
     pub const CACHE_BYTES_DEFAULT: usize = 256 << 20;
 }
@@ -75,6 +91,7 @@ impl Default for RedbOptions {
             cache_bytes: Self::CACHE_BYTES_DEFAULT,
             keep_records: KeepRecords::default(),
             quick_repair: true,
+            fold_in_background: true,
         }
     }
 }
@@ -85,7 +102,8 @@ pub enum KeepRecords {
     /// All of them.
     #[default]
     All,
-    /// Genesis and those from the stable height on; the others are removed at the next fold.
+    /// Genesis and those from the stable height on; the others are removed one by one
+    /// between commits, once they are folded in.
     /// Nothing is ever rolled back below that height, so they are history only.
     FromStable,
 }
@@ -98,17 +116,43 @@ pub enum KeepRecords {
 /// After a write has failed, or redb has panicked, it is unknown what the file holds. The handle
 /// then refuses all work with the first error's text; drop it and open the file anew.
 pub struct RedbStorage {
+    /// Stopped first.
+    folder: Option<Folder>,
+    shared: Arc<Shared>,
+}
+
+/// What a storage shares with the thread that folds.
+struct Shared {
     /// What readers see. Written only for the instant in which a finished commit replaces it, never
     /// while a disk is waited for.
     view: RwLock<View>,
-    /// Held for the whole of a commit. Lock order: `writer`, then redb's own write slot, then
-    /// `view`. Readers take `view` alone; artifacts take redb's slot alone.
+    /// Held for the whole of a commit, and of a slice of a fold. Lock order: `writer`, then redb's
+    /// own write slot, then `view`. Readers take `view` alone; artifacts take redb's slot alone.
     writer: Mutex<()>,
     /// Text of the error after which this handle refuses work.
     poison: OnceLock<String>,
     options: RedbOptions,
     /// Last, so that the view's snapshot is released before the file is closed.
-    db: Database,
+    db: Closing,
+}
+
+/// A database that may be damaged: redb can panic while it closes one, and whoever drops a storage
+/// is not to be ended by that.
+struct Closing(Option<Database>);
+
+impl Deref for Closing {
+    type Target = Database;
+
+    fn deref(&self) -> &Database {
+        self.0.as_ref().expect("taken by drop only")
+    }
+}
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        // Nobody is left to be told. What is durable is durable.
+        let _ = caught(|| drop(self.0.take()));
+    }
 }
 
 impl RedbStorage {
@@ -154,58 +198,161 @@ impl RedbStorage {
             Ok((db, view))
         })
         .unwrap_or_else(|panic| Err(anyhow!("redb panicked: {panic}")))?;
-        Ok(Self {
+        let shared = Arc::new(Shared {
             view: RwLock::new(view),
             writer: Mutex::new(()),
             poison: OnceLock::new(),
             options,
-            db,
+            db: Closing(Some(db)),
+        });
+        let folder =
+            options.fold_in_background.then(|| Folder::start(Arc::clone(&shared))).transpose()?;
+        Ok(Self { folder, shared })
+    }
+
+    /// Does a little of what commits have put off, on the caller's thread: see [`Folder`].
+    #[cfg(test)]
+    fn tidy(&self) -> Result<(), StorageError> {
+        self.shared.tidy()
+    }
+}
+
+impl Shared {
+    /// See [`Storage::commit`].
+    fn commit(&self, batch: &CommitBatch<'_>) -> Result<(), StorageError> {
+        let _writer = self.writer.lock();
+        self.check_usable()?;
+        batch.check_follows(self.view.read().meta.as_ref())?;
+        self.writing(|| match batch.record {
+            Some(record) => self.add(batch.meta, record),
+            None => self.roll_back(batch),
         })
     }
 
-    /// Commits a batch. The caller holds `writer`.
-    fn apply(&self, batch: &CommitBatch<'_>) -> Result<()> {
-        let tip = batch.meta.topoheight;
-        let record = batch.record.map(|record| encode_record(tip, record)).transpose()?;
-        let record_len = record.as_ref().map_or(0, Vec::len);
-        let folded = {
-            // Shared with readers. It is held while the disk is waited for, which delays nobody:
-            // only a commit wants it for itself, and commits come one at a time.
-            let view = self.view.read();
-            let unfolded_bytes = view.unfolded.record_bytes.saturating_add(record_len);
-            // A rollback folds always: afterwards the records of what it undid are gone, and with
-            // them what the state table would have to be brought up to date from.
-            let fold = record.is_none() || unfolded_bytes > self.options.fold_bytes;
-            Plan {
-                batch,
-                record: record.as_deref(),
-                unfolded: &view.unfolded,
-                fold,
-                options: &self.options,
-            }
-            .execute(&self.db)?;
-            fold
-        };
+    /// Folds and prunes a little. Not durable by itself: see [`RedbStorage::store_artifact`].
+    fn tidy(&self) -> Result<(), StorageError> {
+        let frozen = self.view.read().frozen.as_ref().map(|fold| Arc::clone(&fold.frozen));
+        if let Some(frozen) = frozen {
+            // Before the lock is taken: it takes a while, once per span, and no commit needs it.
+            frozen.sort();
+        }
+        let _writer = self.writer.lock();
+        self.writing(|| self.tidy_up())
+    }
 
+    /// Commits a block. The caller holds `writer`, so that nobody else changes the view.
+    fn add(&self, meta: &ChainMeta, record: &BlockRecord) -> Result<()> {
+        let changes = record.change_set.encode();
+        let encoded = EncodedRecord::of(meta.topoheight, record, &changes)?;
+        let values = BlockValues::of(&record.change_set, encoded.len())?;
+        let fold_bytes = self.options.fold_bytes;
+        let (slice, standing) = {
+            let view = self.view.read();
+            let slice = view.due(fold_bytes);
+            let standing = view.standing(slice.as_ref());
+            (slice, standing)
+        };
+        let records = Records::Add(&encoded);
+        let plan = Plan { meta, records, fold: slice.as_ref().into(), standing };
+        plan.execute(&self.db, &self.options)?;
+        self.publish(|view| {
+            view.meta = Some(meta.clone());
+            let folded = slice.and_then(|slice| view.advance(&slice));
+            view.active.push(values);
+            view.freeze_if_full(fold_bytes);
+            folded
+        })
+    }
+
+    /// Commits a rollback. The caller holds `writer`.
+    ///
+    /// Blocks whose values are in memory only are forgotten; further down, everything that is in
+    /// memory is written to the state table together with what undoes the blocks.
+    fn roll_back(&self, batch: &CommitBatch<'_>) -> Result<()> {
+        let meta = batch.meta;
+        let height = meta.topoheight;
+        let kept = {
+            let view = self.view.read();
+            let kept = height.0.saturating_add(1).checked_sub(view.active_from());
+            let (fold, standing) = match kept {
+                Some(_) => (Entries::None, view.standing(None)),
+                None => (
+                    Entries::Net(view.net(batch.changes)),
+                    Standing { folded_to: Some(height), folding_to: None },
+                ),
+            };
+            let plan = Plan { meta, records: Records::Truncate, fold, standing };
+            // The view is held shared while the disk is waited for, which delays nobody: only a
+            // commit wants it for itself, and commits come one at a time.
+            plan.execute(&self.db, &self.options)?;
+            kept
+        };
+        self.publish(|view| {
+            view.meta = Some(meta.clone());
+            match kept {
+                Some(blocks) => {
+                    view.active.truncate(usize::try_from(blocks).unwrap_or(usize::MAX));
+                    None
+                }
+                None => Some(view.fold_all()),
+            }
+        })
+    }
+
+    /// Folds ahead of what is due and removes records that are not kept. The caller holds `writer`.
+    fn tidy_up(&self) -> Result<()> {
+        let (slice, standing, meta, tables) = {
+            let view = self.view.read();
+            let Some(meta) = view.meta.clone() else { return Ok(()) };
+            let slice = view.ahead(self.options.fold_bytes);
+            let standing = view.standing(slice.as_ref());
+            (slice, standing, meta, Arc::clone(&view.tables))
+        };
+        let records = self.superfluous_records(&tables, &meta, standing)?;
+        if slice.is_none() && matches!(records, Records::Keep) {
+            return Ok(());
+        }
+        drop(tables);
+        let plan = Plan { meta: &meta, records, fold: slice.as_ref().into(), standing };
+        plan.execute_without_waiting(&self.db)?;
+        self.publish(|view| slice.and_then(|slice| view.advance(&slice)))
+    }
+
+    /// The lowest records that are neither to be kept nor part of the state: two, so that they get
+    /// fewer even if there is no time for them after every commit.
+    fn superfluous_records(
+        &self,
+        tables: &Tables,
+        meta: &ChainMeta,
+        standing: Standing,
+    ) -> Result<Records<'static>> {
+        let (KeepRecords::FromStable, Some(folded_to)) =
+            (self.options.keep_records, standing.folded_to)
+        else {
+            return Ok(Records::Keep);
+        };
+        // Genesis stays, since it says which chain this is.
+        let limit = meta.stable_topoheight.min(folded_to).0;
+        Ok(match tables.lowest_record(limit)? {
+            // No overflow: it is below the limit.
+            Some(lowest) => Records::Remove(lowest..limit.min(lowest.saturating_add(2))),
+            None => Records::Keep,
+        })
+    }
+
+    /// Makes what has been written visible: the newest snapshot, and a view changed to match it.
+    ///
+    /// Up to here readers see the state before: their snapshot and their unfolded changes. From
+    /// here on they see this one. No reader sees parts of both, since all parts change under the
+    /// lock that every reader takes.
+    fn publish<T>(&self, change: impl FnOnce(&mut View) -> T) -> Result<()> {
         // Everything slow is prepared before the lock is taken.
         let tables = Arc::new(Tables::open(&self.db)?);
-        let meta = batch.meta.clone();
-        let newest = if folded { Vec::new() } else { newest_values(batch.changes) };
         let mut view = self.view.write();
-        // Up to here readers see the commit before: their snapshot and their unfolded changes. From
-        // here on they see this one. No reader sees parts of both, since all parts change under the
-        // lock that every reader takes.
-        view.meta = Some(meta);
-        let old_tables = std::mem::replace(&mut view.tables, tables);
-        let old_unfolded = if folded {
-            Some(std::mem::replace(&mut view.unfolded, Unfolded::folded_to(tip)))
-        } else {
-            view.unfolded.add(newest, record_len);
-            None
-        };
+        let replaced = (std::mem::replace(&mut view.tables, tables), change(&mut view));
         drop(view);
-        // Freeing a large map takes a while; readers need not wait for it.
-        drop((old_tables, old_unfolded));
+        // Freeing a large span takes a while; readers need not wait for it.
+        drop(replaced);
         Ok(())
     }
 
@@ -244,41 +391,43 @@ impl RedbStorage {
 
 impl Storage for RedbStorage {
     fn meta(&self) -> Result<Option<ChainMeta>, StorageError> {
-        self.check_usable()?;
-        Ok(self.view.read().meta.clone())
+        self.shared.check_usable()?;
+        Ok(self.shared.view.read().meta.clone())
     }
 
     fn read(&self, key: &StateKey) -> Result<Option<StateValue>, StorageError> {
-        self.reading(|| {
-            let view = self.view.read();
-            if let Some(value) = view.unfolded.get(key) {
-                return Ok(value.clone());
+        self.shared.reading(|| {
+            let bytes = key.to_bytes();
+            let view = self.shared.view.read();
+            if let Some(value) = view.unfolded(&bytes) {
+                return unfolded_value(key, value);
             }
             // The snapshot belongs to the changes just consulted, so it may be read without the
             // lock: it answers as of this view whatever is committed meanwhile.
             let tables = Arc::clone(&view.tables);
             drop(view);
-            tables.read(key)
+            tables.read(key, &bytes)
         })
     }
 
     fn record(&self, topoheight: TopoHeight) -> Result<Option<BlockRecord>, StorageError> {
-        self.reading(|| {
-            let tables = Arc::clone(&self.view.read().tables);
+        self.shared.reading(|| {
+            let tables = Arc::clone(&self.shared.view.read().tables);
             tables.record(topoheight)
         })
     }
 
     fn commit(&self, batch: &CommitBatch<'_>) -> Result<(), StorageError> {
-        let _writer = self.writer.lock();
-        self.check_usable()?;
-        batch.check_follows(self.view.read().meta.as_ref())?;
-        self.writing(|| self.apply(batch))
+        self.shared.commit(batch)?;
+        if let Some(folder) = &self.folder {
+            folder.wake();
+        }
+        Ok(())
     }
 
     fn artifact(&self, key: &Hash) -> Result<Option<Vec<u8>>, StorageError> {
-        self.reading(|| {
-            let artifacts = self.db.begin_read()?.open_table(ARTIFACTS)?;
+        self.shared.reading(|| {
+            let artifacts = self.shared.db.begin_read()?.open_table(ARTIFACTS)?;
             let stored = artifacts.get(key.as_bytes())?;
             Ok(stored.and_then(|stored| decode_artifact(key.as_bytes(), stored.value())))
         })
@@ -288,9 +437,9 @@ impl Storage for RedbStorage {
     /// writes them with the next block, or when the database is closed. It is no risk to blocks:
     /// the last durable commit stays whole on the disk until the next one replaces it.
     fn store_artifact(&self, key: &Hash, artifact: &[u8]) -> Result<(), StorageError> {
-        self.writing(|| {
+        self.shared.writing(|| {
             let stored = encode_artifact(key.as_bytes(), artifact);
-            let mut transaction = self.db.begin_write()?;
+            let mut transaction = self.shared.db.begin_write()?;
             transaction.set_durability(Durability::None)?;
             transaction.open_table(ARTIFACTS)?.insert(key.as_bytes(), stored.as_slice())?;
             transaction.commit()?;
@@ -302,8 +451,8 @@ impl Storage for RedbStorage {
 impl fmt::Debug for RedbStorage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedbStorage")
-            .field("options", &self.options)
-            .field("poison", &self.poison.get())
+            .field("options", &self.shared.options)
+            .field("poison", &self.shared.poison.get())
             .finish_non_exhaustive()
     }
 }

@@ -8,8 +8,12 @@ use anyhow::{Context, Result, anyhow, ensure};
 use redb::{Database, DatabaseError, ReadableDatabase, TableHandle};
 
 use super::RedbOptions;
-use super::layout::{ARTIFACTS, BLOCKS, META, STATE};
+use super::layout::{ARTIFACTS, META, RECORDS, STATE};
 use super::write::begin_durable;
+use crate::storage::STORAGE_FORMAT;
+
+/// A table that only format 1 had: records in one piece each.
+const FORMAT_1_TABLE: &str = "blocks";
 
 /// Opens the file, or creates it, with all tables in it.
 pub(super) fn open_file(path: &Path, options: &RedbOptions) -> Result<Database> {
@@ -43,16 +47,21 @@ fn prepare_tables(db: &Database, options: &RedbOptions) -> Result<()> {
     let found: BTreeSet<String> =
         db.begin_read()?.list_tables()?.map(|table| table.name().to_owned()).collect();
     let expected: BTreeSet<String> =
-        [META.name(), BLOCKS.name(), STATE.name(), ARTIFACTS.name()].map(str::to_owned).into();
+        [META.name(), RECORDS.name(), STATE.name(), ARTIFACTS.name()].map(str::to_owned).into();
     if found.is_empty() {
         let transaction = begin_durable(db, options)?;
         transaction.open_table(META)?;
-        transaction.open_table(BLOCKS)?;
+        transaction.open_table(RECORDS)?;
         transaction.open_table(STATE)?;
         transaction.open_table(ARTIFACTS)?;
         transaction.commit()?;
         return Ok(());
     }
+    ensure!(
+        !found.contains(FORMAT_1_TABLE),
+        "it was written in format 1, this version reads format {STORAGE_FORMAT}: synchronise into \
+         a new file"
+    );
     ensure!(
         found == expected,
         "it is another program's database, with tables {found:?}, expected {expected:?}: choose \

@@ -8,16 +8,17 @@ use tempfile::TempDir;
 use tos_host_api::Hash;
 
 use super::device::Device;
-use super::layout::{BLOCKS, META, META_KEY, STATE};
+use super::layout::{META, META_KEY, RECORDS, STATE};
 use super::*;
 use crate::storage::conformance;
-use crate::storage::test_chain::{TestChain, account, holding, seeded_writes};
+use crate::storage::test_chain::{Step, TestChain, account, holding, seeded_writes};
 
 const NEVER_FOLDS: RedbOptions = RedbOptions {
     fold_bytes: usize::MAX,
     cache_bytes: 1 << 20,
     keep_records: KeepRecords::All,
     quick_repair: true,
+    fold_in_background: false,
 };
 const ALWAYS_FOLDS: RedbOptions = RedbOptions { fold_bytes: 0, ..NEVER_FOLDS };
 const FOLDS_AT_TIMES: RedbOptions = RedbOptions { fold_bytes: 40_000, ..NEVER_FOLDS };
@@ -63,13 +64,20 @@ impl Fixture {
 fn chain_of(storage: &RedbStorage, blocks: u64) -> TestChain {
     let mut chain = TestChain::default();
     for seed in 0..blocks {
-        chain.block(seeded_writes(seed, 12)).commit(storage).unwrap();
+        commit_and_tidy(&chain.block(seeded_writes(seed, 12)), storage);
     }
     chain
 }
 
 fn folded_to(storage: &RedbStorage) -> Option<u64> {
-    storage.view.read().unfolded.folded_to.map(|height| height.0)
+    storage.shared.view.read().folded_to.map(|height| height.0)
+}
+
+/// A step, and the time after it that a node gives.
+#[track_caller]
+fn commit_and_tidy(step: &Step, storage: &RedbStorage) {
+    step.commit(storage).unwrap();
+    storage.tidy().unwrap();
 }
 
 #[test]
@@ -112,9 +120,9 @@ fn a_fold_writes_the_newest_value_of_each_key_once() {
 
     let storage = fixture.open(ALWAYS_FOLDS);
     chain.check(&storage);
-    chain.block(vec![(account(3), holding(3))]).commit(&storage).unwrap();
+    commit_and_tidy(&chain.block(vec![(account(3), holding(3))]), &storage);
     assert_eq!(folded_to(&storage), Some(50));
-    let table = storage.db.begin_read().unwrap().open_table(STATE).unwrap();
+    let table = storage.shared.db.begin_read().unwrap().open_table(STATE).unwrap();
     let keys: Vec<_> = table.iter().unwrap().map(|row| row.unwrap().0.value().to_vec()).collect();
     assert_eq!(keys, [account(1).to_bytes(), account(3).to_bytes()]);
     chain.check(&storage);
@@ -131,7 +139,7 @@ fn rollback_crosses_folded_and_unfolded_records() {
         }
         assert_eq!(folded_to(&storage), Some(10));
         chain.rollback(target).commit(&storage).unwrap();
-        assert_eq!(folded_to(&storage), Some(target));
+        assert_eq!(folded_to(&storage), Some(target.min(10)), "what is in memory is forgotten");
         chain.check(&storage);
         drop(storage);
         let storage = fixture.open(NEVER_FOLDS);
@@ -139,6 +147,109 @@ fn rollback_crosses_folded_and_unfolded_records() {
         chain.block(seeded_writes(70, 12)).commit(&storage).unwrap();
         chain.check(&storage);
     }
+}
+
+/// The state table then holds values of blocks that are undone; those of blocks that are not must
+/// come out all the same, whether the process remembers how far it folded or has been restarted.
+#[test]
+fn rollback_into_a_half_folded_span() {
+    let options = RedbOptions { fold_bytes: 60_000, ..NEVER_FOLDS };
+    for restart in [false, true] {
+        let (mut inside, mut above) = (0, 0);
+        for back in 1..12 {
+            let fixture = Fixture::new();
+            let mut storage = fixture.open(options);
+            let mut chain = TestChain::default();
+            let to = loop {
+                chain
+                    .block(seeded_writes(chain.records.len() as u64, 12))
+                    .commit(&storage)
+                    .unwrap();
+                let view = storage.shared.view.read();
+                let Some(fold) = &view.frozen else { continue };
+                if fold.done > fold.frozen.len() / 2 && fold.done < fold.frozen.len() {
+                    break fold.frozen.to;
+                }
+            };
+            if restart {
+                drop(storage);
+                storage = fixture.open(options);
+                chain.check(&storage);
+            }
+            let Some(target) = (chain.records.len() - 1).checked_sub(back) else { break };
+            if target as u64 >= to.0 {
+                above += 1
+            } else {
+                inside += 1
+            }
+            chain.rollback(target as u64).commit(&storage).unwrap();
+            chain.check(&storage);
+            for seed in 70..80 {
+                chain.block(seeded_writes(seed, 12)).commit(&storage).unwrap();
+                chain.check_state(&storage);
+            }
+            drop(storage);
+            chain.check(&fixture.open(options));
+        }
+        assert!(inside >= 2 && above >= 1, "{inside} into the span, {above} above it");
+    }
+}
+
+#[test]
+fn a_fold_never_waits_for_one_commit_if_there_is_time_between_commits() {
+    let storage = RedbStorage::with_backend(Device::default(), FOLDS_AT_TIMES).unwrap();
+    let mut chain = TestChain::default();
+    for seed in 0..60 {
+        let step = chain.block(seeded_writes(seed, 12));
+        let before = folded_to(&storage);
+        step.commit(&storage).unwrap();
+        assert_eq!(folded_to(&storage), before, "the commit of block {seed} had to fold");
+        storage.tidy().unwrap();
+        chain.check_state(&storage);
+    }
+    assert!(folded_to(&storage) > Some(40));
+}
+
+#[test]
+fn a_thread_that_folds_and_prunes_changes_nothing_but_the_tables() {
+    let options = RedbOptions {
+        fold_bytes: 10_000,
+        fold_in_background: true,
+        keep_records: KeepRecords::FromStable,
+        ..NEVER_FOLDS
+    };
+    let fixture = Fixture::new();
+    let mut chain = TestChain::default();
+    for _ in 0..10 {
+        // Dropping it at once closes the file: otherwise it could not be opened again.
+        let storage = fixture.open(options);
+        chain.check_state(&storage);
+        for _ in 0..10 {
+            let height = chain.records.len() as u64;
+            chain.stable = TopoHeight(height.saturating_sub(3));
+            chain.block(seeded_writes(height, 12)).commit(&storage).unwrap();
+            chain.check_state(&storage);
+        }
+    }
+    let storage = fixture.open(options);
+    assert!(folded_to(&storage) > Some(80));
+    while storage.record(TopoHeight(50)).unwrap().is_some() {
+        storage.tidy().unwrap();
+    }
+    chain.check_state(&storage);
+}
+
+#[test]
+fn a_database_of_format_1_is_refused_with_advice() {
+    let fixture = Fixture::new();
+    let db = Database::create(fixture.path()).unwrap();
+    let transaction = db.begin_write().unwrap();
+    transaction.open_table(META).unwrap();
+    transaction.open_table(TableDefinition::<u64, &[u8]>::new("blocks")).unwrap();
+    transaction.commit().unwrap();
+    drop(db);
+    let error = RedbStorage::open(fixture.path()).unwrap_err().to_string();
+    assert!(error.contains("format 1, this version reads format 2"), "{error}");
 }
 
 #[test]
@@ -156,7 +267,13 @@ fn pruning_keeps_genesis_and_what_may_be_rolled_back() {
 
     let storage = fixture.open(RedbOptions { fold_bytes: 0, ..options });
     chain.stable = TopoHeight(10);
-    chain.block(seeded_writes(20, 12)).commit(&storage).unwrap();
+    commit_and_tidy(&chain.block(seeded_writes(20, 12)), &storage);
+    // A few at a time.
+    for removed in [2, 4, 6, 8, 9] {
+        assert_eq!(storage.record(TopoHeight(removed)).unwrap(), None);
+        assert!(storage.record(TopoHeight(removed + 1)).unwrap().is_some());
+        storage.tidy().unwrap();
+    }
     for height in 0..=20 {
         let record = storage.record(TopoHeight(height)).unwrap();
         assert_eq!(record.is_some(), height == 0 || height >= 10, "height {height}");
@@ -177,7 +294,11 @@ fn readers_see_exactly_the_commits_that_have_returned() {
     let mut chain = TestChain::default();
     let mut write = |height| {
         let both = vec![(account(1), holding(height)), (account(2), holding(height))];
-        chain.block(both).commit(&storage).unwrap();
+        let step = chain.block(both);
+        step.commit(&storage).unwrap();
+        if height % 3 == 0 {
+            storage.tidy().unwrap();
+        }
     };
     write(0);
     let returned = AtomicU64::new(0);
@@ -216,7 +337,7 @@ fn a_corrupt_state_value_is_an_error_that_names_its_key() {
     let fixture = Fixture::new();
     let mut chain = TestChain::default();
     let writes = vec![(account(1), holding(1)), (account(2), holding(2))];
-    chain.block(writes).commit(&fixture.open(ALWAYS_FOLDS)).unwrap();
+    commit_and_tidy(&chain.block(writes), &fixture.open(ALWAYS_FOLDS));
     fixture.corrupt(STATE, account(1).to_bytes().as_slice());
     let storage = fixture.open(ALWAYS_FOLDS);
     let error = storage.read(&account(1)).unwrap_err().to_string();
@@ -230,8 +351,8 @@ fn a_value_stored_under_another_key_is_corrupt() {
     let fixture = Fixture::new();
     let storage = fixture.open(ALWAYS_FOLDS);
     let writes = vec![(account(1), holding(1)), (account(2), holding(2))];
-    TestChain::default().block(writes).commit(&storage).unwrap();
-    let transaction = storage.db.begin_write().unwrap();
+    commit_and_tidy(&TestChain::default().block(writes), &storage);
+    let transaction = storage.shared.db.begin_write().unwrap();
     {
         let mut state = transaction.open_table(STATE).unwrap();
         let other = state.get(account(2).to_bytes().as_slice()).unwrap().unwrap().value().to_vec();
@@ -246,7 +367,7 @@ fn a_value_stored_under_another_key_is_corrupt() {
 fn a_corrupt_record_is_an_error_that_names_its_height() {
     let fixture = Fixture::new();
     chain_of(&fixture.open(ALWAYS_FOLDS), 5);
-    fixture.corrupt(BLOCKS, 3);
+    fixture.corrupt(RECORDS, (3, 0));
     let storage = fixture.open(ALWAYS_FOLDS);
     let error = storage.record(TopoHeight(3)).unwrap_err().to_string();
     assert!(error.contains("record of height 3 is corrupt"), "{error}");
@@ -257,14 +378,14 @@ fn a_corrupt_record_is_an_error_that_names_its_height() {
 fn a_record_needed_for_replay_that_is_corrupt_or_missing_prevents_opening() {
     let fixture = Fixture::new();
     chain_of(&fixture.open(NEVER_FOLDS), 5);
-    fixture.corrupt(BLOCKS, 3);
+    fixture.corrupt(RECORDS, (3, 0));
     let error = RedbStorage::open(fixture.path()).unwrap_err().to_string();
     assert!(error.contains("state.redb"), "{error}");
     assert!(error.contains("record of height 3 is corrupt"), "{error}");
 
     let db = Database::open(fixture.path()).unwrap();
     let transaction = db.begin_write().unwrap();
-    transaction.open_table(BLOCKS).unwrap().remove(3).unwrap();
+    transaction.open_table(RECORDS).unwrap().remove((3, 0)).unwrap();
     transaction.commit().unwrap();
     drop(db);
     let error = RedbStorage::open(fixture.path()).unwrap_err().to_string();
@@ -309,6 +430,7 @@ fn after_a_failed_commit_the_handle_refuses_work_until_reopened() {
         storage.artifact(&Hash([1; 32])).err(),
         storage.store_artifact(&Hash([1; 32]), b"").err(),
         step.commit(&storage).err(),
+        storage.tidy().err(),
     ];
     for refusal in refusals {
         let refusal = refusal.expect("a poisoned handle answers nothing").to_string();

@@ -1,7 +1,7 @@
 //! What readers see: one commit's tables and the changes that are not folded into them yet. Writes
 //! nothing to the database.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
@@ -9,143 +9,160 @@ use redb::{Database, ReadableDatabase};
 use tos_host_api::TopoHeight;
 
 use super::layout::{
-    BLOCKS, BlocksTable, META, META_KEY, STATE, StateTable, StoredMeta, decode_record, decode_value,
+    META, META_KEY, RECORDS, RecordsTable, STATE, Standing, StateTable, StoredMeta, decode_record,
+    decode_sealed, decode_value,
 };
+use super::unfolded::{BlockValues, Frozen, Span};
 use crate::state::{ChangeSet, StateKey, StateValue};
 use crate::storage::{BlockRecord, ChainMeta};
 
 /// The database as of one commit.
 ///
-/// Invariant: `unfolded` laid over `tables.state` is the state at `meta.topoheight`. All parts are
-/// of the same commit and are replaced together.
+/// Invariant: `active` laid over `frozen` laid over `tables.state` is the state at
+/// `meta.topoheight`. All parts are of the same commit and are replaced together.
 pub(super) struct View {
     /// What the database says about itself.
     pub(super) meta: Option<ChainMeta>,
-    /// Changes newer than the state table.
-    pub(super) unfolded: Unfolded,
+    /// Height the state table stands at, as the stored meta says; `None` before the first fold.
+    pub(super) folded_to: Option<TopoHeight>,
+    /// The blocks after it that are being folded.
+    pub(super) frozen: Option<Fold>,
+    /// The blocks after those, up to the tip.
+    pub(super) active: Span,
     /// Table handles of the commit's snapshot. Shared, so that a reader need not hold the view's
     /// lock while it waits for a disk.
     pub(super) tables: Arc<Tables>,
 }
 
+/// A frozen span and how far it is folded.
+#[derive(Debug, Clone)]
+pub(super) struct Fold {
+    pub(super) frozen: Arc<Frozen>,
+    /// How many of its entries are in the state table. After a crash nobody knows: they are
+    /// written again, with the values of then.
+    pub(super) done: usize,
+}
+
 impl View {
     /// The view of the newest commit, with the records replayed that are not folded in.
     pub(super) fn load(db: &Database) -> Result<Self> {
-        let tables = Tables::open(db)?;
-        let stored = db.begin_read()?.open_table(META)?.get(META_KEY)?;
-        let Some(stored) = stored else {
-            return Ok(Self { meta: None, unfolded: Unfolded::default(), tables: tables.into() });
-        };
-        let StoredMeta { chain, folded_to } = StoredMeta::decode(stored.value())?;
-        let unfolded = Unfolded::replay(&tables, folded_to, chain.topoheight)?;
-        Ok(Self { meta: Some(chain), unfolded, tables: tables.into() })
+        let tables = Arc::new(Tables::open(db)?);
+        let mut view =
+            Self { meta: None, folded_to: None, frozen: None, active: Span::default(), tables };
+        if let Some(stored) = db.begin_read()?.open_table(META)?.get(META_KEY)? {
+            let StoredMeta { chain, standing } = StoredMeta::decode(stored.value())?;
+            let Standing { folded_to, folding_to } = standing;
+            if let Some(to) = folding_to {
+                let frozen = Frozen::new(replay(&view.tables, folded_to, to)?, to);
+                view.frozen = Some(Fold { frozen, done: 0 });
+            }
+            view.active = replay(&view.tables, folding_to.or(folded_to), chain.topoheight)?;
+            view.folded_to = folded_to;
+            view.meta = Some(chain);
+        }
+        Ok(view)
     }
+
+    /// The value of a key that changed after what the state table stands at, encoded.
+    pub(super) fn unfolded(&self, key: &[u8]) -> Option<Option<&[u8]>> {
+        self.active.get(key).or_else(|| self.frozen.as_ref()?.frozen.span.get(key))
+    }
+
+    /// The newest value of every key that the state table lacks, with newer changes laid over them.
+    pub(super) fn net(&self, newer: &ChangeSet) -> BTreeMap<Vec<u8>, Option<Vec<u8>>> {
+        let frozen = self.frozen.iter().flat_map(|fold| fold.frozen.span.entries());
+        let older = frozen.chain(self.active.entries());
+        let older = older.map(|entry| (entry.key.to_vec(), entry.value.map(<[u8]>::to_vec)));
+        let newer = newer
+            .changes()
+            .iter()
+            .map(|change| (change.key.to_bytes(), change.new.as_ref().map(StateValue::to_bytes)));
+        older.chain(newer).collect()
+    }
+
+    /// Height of the first block in `active`.
+    pub(super) fn active_from(&self) -> u64 {
+        let folded = self.frozen.as_ref().map(|fold| fold.frozen.to).or(self.folded_to);
+        // No overflow: at the largest height nothing can follow.
+        folded.map_or(0, |height| height.0.saturating_add(1))
+    }
+}
+
+/// A value of the state that a view holds in memory.
+pub(super) fn unfolded_value(key: &StateKey, value: Option<&[u8]>) -> Result<Option<StateValue>> {
+    value.map(|value| decode_value(key, value)).transpose()
+}
+
+/// The changes of the records above one height up to another.
+fn replay(tables: &Tables, above: Option<TopoHeight>, to: TopoHeight) -> Result<Span> {
+    let mut span = Span::default();
+    let first = match above {
+        None => 0,
+        Some(height) if height == to => return Ok(span),
+        Some(height) => {
+            ensure!(height < to, "the state table stands at {height}, above {to}");
+            height.0 + 1
+        }
+    };
+    for topoheight in first..=to.0 {
+        let (record, len) = tables.sized_record(TopoHeight(topoheight))?;
+        record.change_set.check_order()?;
+        span.push(BlockValues::of(&record.change_set, len)?);
+    }
+    Ok(span)
 }
 
 /// Table handles of one snapshot. Opened once per commit: opening one per read costs more than the
 /// read itself.
 pub(super) struct Tables {
     state: StateTable,
-    blocks: BlocksTable,
+    records: RecordsTable,
 }
 
 impl Tables {
     /// Handles of the newest commit's snapshot.
     pub(super) fn open(db: &Database) -> Result<Self> {
         let transaction = db.begin_read()?;
-        Ok(Self { state: transaction.open_table(STATE)?, blocks: transaction.open_table(BLOCKS)? })
+        let records = transaction.open_table(RECORDS)?;
+        Ok(Self { state: transaction.open_table(STATE)?, records })
     }
 
-    /// A value of the state table.
-    pub(super) fn read(&self, key: &StateKey) -> Result<Option<StateValue>> {
-        let bytes = key.to_bytes();
-        let Some(stored) = self.state.get(bytes.as_slice())? else { return Ok(None) };
-        decode_value(key, &bytes, stored.value()).map(Some)
+    /// A value of the state table; `bytes` are `key`'s.
+    pub(super) fn read(&self, key: &StateKey, bytes: &[u8]) -> Result<Option<StateValue>> {
+        let Some(stored) = self.state.get(bytes)? else { return Ok(None) };
+        decode_sealed(key, bytes, stored.value()).map(Some)
     }
 
     /// A record.
     pub(super) fn record(&self, topoheight: TopoHeight) -> Result<Option<BlockRecord>> {
-        let Some(stored) = self.blocks.get(topoheight.0)? else { return Ok(None) };
-        decode_record(topoheight, stored.value()).map(Some)
+        let stored = self.stored_record(topoheight)?;
+        stored.map(|stored| decode_record(topoheight, &stored)).transpose()
+    }
+
+    /// Height of the lowest record but genesis, if it is below a limit.
+    pub(super) fn lowest_record(&self, limit: u64) -> Result<Option<u64>> {
+        let first = self.records.range((1, 0)..(limit.max(1), 0))?.next().transpose()?;
+        Ok(first.map(|(key, _)| key.value().0))
     }
 
     /// A record and the number of bytes it is stored in.
     fn sized_record(&self, topoheight: TopoHeight) -> Result<(BlockRecord, usize)> {
         let stored = self
-            .blocks
-            .get(topoheight.0)?
+            .stored_record(topoheight)?
             .with_context(|| format!("record of height {topoheight} is missing"))?;
-        let record = decode_record(topoheight, stored.value())?;
+        let record = decode_record(topoheight, &stored)?;
         let found = record.header.context.topoheight;
         ensure!(found == topoheight, "record of height {topoheight} says it has height {found}");
-        Ok((record, stored.value().len()))
-    }
-}
-
-/// Changes of committed blocks that the state table does not hold yet: the newest value of each
-/// changed key, `None` where the key was removed.
-#[derive(Default)]
-pub(super) struct Unfolded {
-    /// Height the state table stands at.
-    pub(super) folded_to: Option<TopoHeight>,
-    /// Stored bytes of the records these changes come from.
-    pub(super) record_bytes: usize,
-    /// Hashed with the standard, keyed hasher, since contracts choose part of a key. Iterated only
-    /// to be sorted.
-    newest: HashMap<StateKey, Option<StateValue>>,
-}
-
-impl Unfolded {
-    /// Nothing: the state table stands at the tip.
-    pub(super) fn folded_to(tip: TopoHeight) -> Self {
-        Self { folded_to: Some(tip), ..Self::default() }
+        Ok((record, stored.len()))
     }
 
-    /// The changes of the records above `folded_to` up to `tip`.
-    fn replay(tables: &Tables, folded_to: Option<TopoHeight>, tip: TopoHeight) -> Result<Self> {
-        let first = match folded_to {
-            None => 0,
-            Some(height) => {
-                ensure!(height <= tip, "state is folded to {height}, above the tip {tip}");
-                // No overflow: at the largest height the range below is empty either way.
-                height.0.saturating_add(1)
-            }
-        };
-        let mut unfolded = Self { folded_to, ..Self::default() };
-        if folded_to == Some(tip) {
-            return Ok(unfolded);
+    /// The pieces of a record, put together. If one is missing or too many, the seal will say so.
+    fn stored_record(&self, topoheight: TopoHeight) -> Result<Option<Vec<u8>>> {
+        let mut stored = None;
+        for piece in self.records.range((topoheight.0, 0)..=(topoheight.0, u32::MAX))? {
+            let (_, piece) = piece?;
+            stored.get_or_insert_with(Vec::new).extend_from_slice(piece.value());
         }
-        for topoheight in first..=tip.0 {
-            let (record, len) = tables.sized_record(TopoHeight(topoheight))?;
-            record.change_set.check_order()?;
-            unfolded.add(newest_values(&record.change_set), len);
-        }
-        Ok(unfolded)
+        Ok(stored)
     }
-
-    /// Whether the key changed, and its value if so.
-    pub(super) fn get(&self, key: &StateKey) -> Option<&Option<StateValue>> {
-        self.newest.get(key)
-    }
-
-    /// Adds the changes of one more record.
-    pub(super) fn add(&mut self, values: Vec<(StateKey, Option<StateValue>)>, record_len: usize) {
-        self.newest.extend(values);
-        self.record_bytes = self.record_bytes.saturating_add(record_len);
-    }
-
-    /// These changes with newer ones laid over them, in the order in which keys are stored.
-    pub(super) fn overlaid<'a>(
-        &'a self,
-        newer: &'a ChangeSet,
-    ) -> BTreeMap<&'a StateKey, Option<&'a StateValue>> {
-        let older = self.newest.iter().map(|(key, value)| (key, value.as_ref()));
-        let newer = newer.changes().iter().map(|change| (&change.key, change.new.as_ref()));
-        older.chain(newer).collect()
-    }
-}
-
-/// The keys of a change set with their new values.
-pub(super) fn newest_values(changes: &ChangeSet) -> Vec<(StateKey, Option<StateValue>)> {
-    changes.changes().iter().map(|change| (change.key.clone(), change.new.clone())).collect()
 }

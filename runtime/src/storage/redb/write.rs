@@ -1,29 +1,58 @@
-//! The one write transaction of a commit. Does not touch what readers see.
+//! What is written, in one redb transaction each: a commit, a slice of a fold. Does not touch what
+//! readers see.
 
-use std::ops::Bound;
+use std::collections::BTreeMap;
+use std::ops::Range;
 
 use anyhow::Result;
 use redb::{Database, Durability, WriteTransaction};
-use tos_host_api::TopoHeight;
 
-use super::layout::{BLOCKS, META, META_KEY, STATE, StoredMeta, encode_value};
-use super::view::Unfolded;
-use super::{KeepRecords, RedbOptions};
-use crate::state::ChangeSet;
-use crate::storage::CommitBatch;
+use super::RedbOptions;
+use super::fold::Slice;
+use super::layout::{
+    EncodedRecord, META, META_KEY, RECORDS, STATE, Standing, StoredMeta, seal_value,
+};
+use super::unfolded::Entry;
+use crate::storage::ChainMeta;
 
-/// A commit decided on: what its transaction does to each table.
+/// What a transaction does to the tables.
 pub(super) struct Plan<'a> {
-    /// The batch.
-    pub(super) batch: &'a CommitBatch<'a>,
-    /// The batch's record, encoded. `None` removes the records above the batch's height.
-    pub(super) record: Option<&'a [u8]>,
-    /// Changes of earlier commits.
-    pub(super) unfolded: &'a Unfolded,
-    /// Whether to bring the state table up to date in the same transaction.
-    pub(super) fold: bool,
-    /// Which records a fold leaves, and how redb commits.
-    pub(super) options: &'a RedbOptions,
+    /// What the database says about itself afterwards.
+    pub(super) meta: &'a ChainMeta,
+    /// What becomes of the records.
+    pub(super) records: Records<'a>,
+    /// What is brought up to date in the state table.
+    pub(super) fold: Entries<'a>,
+    /// How far the state table stands afterwards.
+    pub(super) standing: Standing,
+}
+
+/// What a transaction does to the records.
+pub(super) enum Records<'a> {
+    /// Adds that of the new tip.
+    Add(&'a EncodedRecord<'a>),
+    /// Removes those of these heights.
+    Remove(Range<u64>),
+    /// Leaves them.
+    Keep,
+    /// Removes those above the tip.
+    Truncate,
+}
+
+/// What a transaction writes to the state table.
+pub(super) enum Entries<'a> {
+    /// Part of a frozen span.
+    Slice(&'a Slice),
+    /// These, by key.
+    Net(BTreeMap<Vec<u8>, Option<Vec<u8>>>),
+    /// Nothing.
+    None,
+}
+
+impl<'a> From<Option<&'a Slice>> for Entries<'a> {
+    fn from(slice: Option<&'a Slice>) -> Self {
+        slice.map_or(Self::None, Self::Slice)
+    }
 }
 
 impl Plan<'_> {
@@ -32,44 +61,62 @@ impl Plan<'_> {
     /// # Errors
     /// The database failed. Before redb's commit nothing has changed; during it, the commit may
     /// have become durable or not.
-    pub(super) fn execute(&self, db: &Database) -> Result<()> {
-        let transaction = begin_durable(db, self.options)?;
+    pub(super) fn execute(&self, db: &Database, options: &RedbOptions) -> Result<()> {
+        self.write(begin_durable(db, options)?)
+    }
+
+    /// Carries the plan out. redb keeps the pages in memory and writes them with the next durable
+    /// transaction; until then a crash leaves what was durable before, whole.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub(super) fn execute_without_waiting(&self, db: &Database) -> Result<()> {
+        let mut transaction = db.begin_write()?;
+        transaction.set_durability(Durability::None)?;
+        self.write(transaction)
+    }
+
+    fn write(&self, transaction: WriteTransaction) -> Result<()> {
         self.write_records(&transaction)?;
-        if self.fold {
-            fold(&transaction, self.unfolded, self.batch.changes)?;
+        match &self.fold {
+            Entries::None => {}
+            Entries::Slice(Slice { frozen, range }) => {
+                fold(&transaction, frozen.slice(range.start, range.end))?;
+            }
+            Entries::Net(values) => {
+                let entries = values.iter().map(|(key, value)| (key, value.as_deref()));
+                fold(&transaction, entries.map(|(key, value)| Entry { key, value }))?;
+            }
         }
-        self.write_meta(&transaction)?;
+        let stored = StoredMeta { chain: self.meta.clone(), standing: self.standing }.encode()?;
+        transaction.open_table(META)?.insert(META_KEY, stored.as_slice())?;
         transaction.commit()?;
         Ok(())
     }
 
     fn write_records(&self, transaction: &WriteTransaction) -> Result<()> {
-        let height = self.batch.meta.topoheight.0;
-        let mut blocks = transaction.open_table(BLOCKS)?;
-        match self.record {
-            Some(record) => {
-                blocks.insert(height, record)?;
+        let height = self.meta.topoheight.0;
+        let mut table = transaction.open_table(RECORDS)?;
+        match &self.records {
+            Records::Add(record) => record.pieces(|number, len, parts| {
+                let mut piece = table.insert_reserve((height, number), len)?;
+                let mut room = piece.as_mut();
+                for part in parts {
+                    let (taken, rest) = room.split_at_mut(part.len());
+                    taken.copy_from_slice(part);
+                    room = rest;
+                }
+                Ok(())
+            }),
+            Records::Remove(heights) => {
+                Ok(table.retain_in((heights.start, 0)..(heights.end, 0), |_, _| false)?)
             }
-            None => blocks.retain_in((Bound::Excluded(height), Bound::Unbounded), |_, _| false)?,
+            Records::Keep => Ok(()),
+            Records::Truncate => {
+                let above = (height, u32::MAX)..=(u64::MAX, u32::MAX);
+                Ok(table.retain_in(above, |_, _| false)?)
+            }
         }
-        // Only after a fold: until then records are part of the state. Genesis stays, since it
-        // says which chain this is.
-        let stable = self.batch.meta.stable_topoheight;
-        if self.fold
-            && self.options.keep_records == KeepRecords::FromStable
-            && stable > TopoHeight(1)
-        {
-            blocks.retain_in(1..stable.0, |_, _| false)?;
-        }
-        Ok(())
-    }
-
-    fn write_meta(&self, transaction: &WriteTransaction) -> Result<()> {
-        let chain = self.batch.meta.clone();
-        let folded_to = if self.fold { Some(chain.topoheight) } else { self.unfolded.folded_to };
-        let stored = StoredMeta { chain, folded_to }.encode()?;
-        transaction.open_table(META)?.insert(META_KEY, stored.as_slice())?;
-        Ok(())
     }
 }
 
@@ -85,18 +132,22 @@ pub(super) fn begin_durable(db: &Database, options: &RedbOptions) -> Result<Writ
     Ok(transaction)
 }
 
-/// Writes the newest value of every changed key to the state table, in ascending order of key, so
-/// that each page is touched once and a hot account is written once for all its blocks.
-fn fold(transaction: &WriteTransaction, unfolded: &Unfolded, changes: &ChangeSet) -> Result<()> {
+/// Writes values to the state table. They come in ascending order of key, so that each page is
+/// touched once.
+fn fold<'a>(
+    transaction: &WriteTransaction,
+    entries: impl Iterator<Item = Entry<'a>>,
+) -> Result<()> {
     let mut state = transaction.open_table(STATE)?;
-    for (key, value) in unfolded.overlaid(changes) {
-        let key = key.to_bytes();
+    let mut stored = Vec::new();
+    for Entry { key, value } in entries {
         match value {
             Some(value) => {
-                state.insert(key.as_slice(), encode_value(&key, value)?.as_slice())?;
+                seal_value(key, value, &mut stored);
+                state.insert(key, stored.as_slice())?;
             }
             None => {
-                state.remove(key.as_slice())?;
+                state.remove(key)?;
             }
         }
     }

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "tokio")]
 mod asynchronous;
+mod background;
 mod opening;
 mod outcomes;
 mod rollback;

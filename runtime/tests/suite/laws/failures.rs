@@ -133,6 +133,8 @@ fn law_05_a_storage_error_fails_the_block_and_becomes_nobodys_receipt() {
     let mut chain = Chain::on(storage.clone(), 10);
     let counter = chain.deploy(wasm(COUNTER), &[]);
     chain.one(9, Call::counter_bump(counter));
+    // A module that is found compiled is run without its code.
+    storage.damage_artifacts();
     let bumps = SlotKey {
         contract: counter,
         partition: Address::Contract(counter),
