@@ -42,7 +42,7 @@ struct Open {
 /// Every account of a block, the most touched first; among equals the one with the longer chain,
 /// then by address.
 ///
-/// Worked example: `Credit, Credit, Write, Read, Read` on one account are 5 touches and a chain of 3.
+/// Worked example: `Credit, Credit, Write, Read, Read` on one account are 5 touches, a chain of 3.
 #[must_use]
 pub fn account_uses(transactions: &[(AccessSet, Gas)]) -> Vec<AccountUse> {
     let mut accounts = BTreeMap::<Address, Open>::new();

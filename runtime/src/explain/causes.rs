@@ -39,8 +39,8 @@ pub fn wait_causes(schedule: &Schedule) -> Vec<WaitCause> {
     causes
 }
 
-/// By transaction: of all that it waits for, the one that finished last and so decided when it could
-/// start; `None` where it waits for nothing. `finishes` says when each transaction finished.
+/// By transaction: of all that it waits for, the one that finished last and so decided when it
+/// could start; `None` where it waits for nothing. `finishes` says when each transaction finished.
 ///
 /// # Panics
 /// When there is not a finish for each transaction.

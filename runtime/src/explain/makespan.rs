@@ -2,8 +2,8 @@
 //! played through with costs that the caller states. A pure function of whole numbers, so equal
 //! costs give equal answers on every machine.
 //!
-//! The rule is the executor's own, see `execute/parallel.rs`: a cursor hands the block out in chunks;
-//! what still waits when its turn comes is run by whoever ends the wait, or, in blocks without
+//! The rule is the executor's own, see `execute/parallel.rs`: a cursor hands the block out in
+//! chunks; what still waits when its turn comes is run by whoever ends the wait, or, in blocks without
 //! calls, by whoever has it in a chunk; heads of chains of calls come first; what a worker holds
 //! beyond its next transaction it shares as soon as somebody is idle. What is left out: workers do
 //! not slow each other down, neither by memory nor by locks.
@@ -53,7 +53,7 @@ pub fn workers_for(schedule: &Schedule, calls: &[bool], threads: usize) -> usize
     plan(schedule, calls, threads).workers
 }
 
-/// Plays a block through on this many workers; [`workers_for`] says how many the executor would use.
+/// Plays a block through on this many workers; [`workers_for`] says how many the executor uses.
 ///
 /// Worked example: three independent transactions of cost 4, 3 and 2 on two workers end at 5: the
 /// second worker runs the last one after the second.
@@ -229,7 +229,7 @@ mod tests {
             prop_assert!(played.finish <= total);
             prop_assert_eq!(played.busy.iter().sum::<u64>(), total);
             prop_assert_eq!(finish(&s, &costs, 1), total);
-            // One transaction is the whole truth about itself: everybody starts after whom it awaits.
+            // Everybody starts after whom it awaits.
             for (tx, (_, start, end)) in (0..).zip(&played.spans) {
                 prop_assert_eq!(end - start, costs[tx as usize]);
                 for awaited in s.waits_for(tx) {

@@ -1,7 +1,7 @@
 //! `schedule FILE|--seed N`: a block's schedule explains itself.
 //!
-//! `subject` is the block, `facts` finds out what there is to say, `text` and `json` say it, `timeline`
-//! and `perfetto` draw it.
+//! `subject` is the block, `facts` finds out what there is to say, `text` and `json` say it,
+//! `timeline` and `perfetto` draw it.
 
 mod facts;
 mod json;

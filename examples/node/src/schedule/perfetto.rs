@@ -12,13 +12,20 @@ const PROCESS: u32 = 1;
 
 /// The trace.
 pub(super) fn trace(subject: &Subject, facts: &Facts) -> String {
-    let mut events = vec![
-        json!({ "ph": "M", "pid": PROCESS, "name": "process_name", "args": { "name": subject.title } }),
-    ];
+    let mut events = vec![json!({
+        "ph": "M",
+        "pid": PROCESS,
+        "name": "process_name",
+        "args": { "name": subject.title },
+    })];
     for worker in 0..facts.workers {
         let name = format!("worker {worker}");
         events.push(json!({
-            "ph": "M", "pid": PROCESS, "tid": worker, "name": "thread_name", "args": { "name": name },
+            "ph": "M",
+            "pid": PROCESS,
+            "tid": worker,
+            "name": "thread_name",
+            "args": { "name": name },
         }));
     }
     for tx in 0..facts.schedule.len() as TxIndex {

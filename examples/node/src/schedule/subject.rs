@@ -50,7 +50,8 @@ impl Subject {
         let names = seeded::names(&world).collect();
         let seeded::Options { seed, contracts, conflicts, accounts, .. } = options;
         let title = format!(
-            "seed {seed}: {contracts} % contract calls, {conflicts} % conflicts, {accounts} accounts"
+            "seed {seed}: {contracts} % contract calls, {conflicts} % conflicts, \
+             {accounts} accounts"
         );
         Ok(Self { engine, block, title, refused: 0, names, positions: Vec::new() })
     }
