@@ -100,10 +100,10 @@ impl Pipeline {
                 self.modules.with_calls(env.runs_contracts(), work)?
             }
             Mode::Parallel { threads_max, .. } => {
-                let rest = if settled.is_empty() {
-                    Arc::clone(&schedule)
-                } else {
-                    Arc::new(Schedule::of_some(table, |tx| !settled[tx]))
+                // Those that are settled are nobody's predecessors any more.
+                let rest = match (settled.contains(&true), settled.contains(&false)) {
+                    (true, true) => Arc::new(Schedule::of_some(table, |tx| !settled[tx])),
+                    _ => Arc::clone(&schedule),
                 };
                 execute_in_parallel(
                     &env,
@@ -133,7 +133,8 @@ impl Pipeline {
         let (record, results) = seal_block(block, merged, crew)?;
         metrics.stages.digest = time.lap();
 
-        describe(&mut metrics, &schedule, executed.workers);
+        let settled = settled.iter().filter(|settled| **settled).count();
+        describe(&mut metrics, &schedule, settled, self.pool.len(), executed.workers);
         Ok(BlockOutcome {
             record: Arc::new(record),
             results,
@@ -169,16 +170,22 @@ impl Pipeline {
     }
 }
 
-/// Fills in what is known about the schedule and the workers.
-fn describe(metrics: &mut ExecutionMetrics, schedule: &Schedule, times: WorkerTimes) {
+/// Fills in what is known about the schedule and the workers. What is settled has been settled on
+/// all `threads`, the rest on those workers that have times.
+fn describe(
+    metrics: &mut ExecutionMetrics,
+    schedule: &Schedule,
+    settled: usize,
+    threads: usize,
+    times: WorkerTimes,
+) {
     let workers = times.busy.len();
-    metrics.threads = workers;
-    metrics.transactions = schedule.len();
-    if workers > 1 {
-        metrics.parallel_transactions = schedule.len();
-    } else {
-        metrics.sequential_transactions = schedule.len();
-    }
+    let len = schedule.len();
+    metrics.threads = if settled > 0 { threads } else { workers };
+    metrics.transactions = len;
+    let settled = if threads > 1 { settled } else { 0 };
+    metrics.parallel_transactions = if workers > 1 { len } else { settled };
+    metrics.sequential_transactions = len - metrics.parallel_transactions;
     metrics.batches = schedule.batch_count();
     metrics.conflicting_transactions = schedule.conflicting_transactions();
     metrics.critical_path_transactions = schedule.critical_path().len();

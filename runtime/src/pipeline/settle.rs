@@ -153,20 +153,22 @@ fn walk(parts: &[Part], range: &NumberedRange, settled: &[bool], overlay: &Overl
     let mut accounts: Vec<_> = (0..).map(account).take(range.len()).collect();
     let mut failed = Vec::new();
     for (part, position, number) in range.references(parts) {
-        let Some((tx, mode, payment)) = part.payment_at(position) else { continue };
+        let Some((tx, is_source, payment)) = part.payment_at(position) else { continue };
         if !settled[tx as usize] {
             continue;
         }
         let account = &mut accounts[number as usize];
-        let native = match mode {
-            AccessMode::Credit => account.native.checked_add(payment.amount),
-            _ if account.nonce != payment.nonce || account.native < payment.needed => None,
-            _ => account.native.checked_sub(payment.debit),
+        let native = if !is_source {
+            account.native.checked_add(payment.amount)
+        } else if account.nonce == payment.nonce && account.native >= payment.needed {
+            account.native.checked_sub(payment.debit)
+        } else {
+            None
         };
         match native {
             Some(native) => {
                 // A payment's nonce is below the largest.
-                account.nonce += u64::from(mode == AccessMode::Write);
+                account.nonce += u64::from(is_source);
                 account.native = native;
                 account.touched = true;
             }

@@ -34,7 +34,7 @@ impl TableTx {
 /// The access sets of a block's transactions, in block order.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct AccessTable {
-    accounts: Arc<[Address]>,
+    accounts: Arc<Vec<Address>>,
     entries: Vec<TableEntry>,
     /// By transaction: where its entries start; one more element closes the last range.
     offsets: Vec<u32>,
@@ -48,7 +48,7 @@ impl AccessTable {
     }
 
     /// The accounts of the block by index.
-    pub(crate) fn accounts(&self) -> &Arc<[Address]> {
+    pub(crate) fn accounts(&self) -> &Arc<Vec<Address>> {
         &self.accounts
     }
 

@@ -26,8 +26,9 @@ pub(crate) struct Part {
     pub(super) contract_txs: Vec<TxIndex>,
     /// The first transaction of the part.
     start: TxIndex,
-    /// By entry: its transaction, counted from the part's first.
-    entry_txs: Vec<u32>,
+    /// By entry: its transaction, counted from the part's first, times two, plus one under
+    /// [`AccessMode::Write`].
+    roles: Vec<u32>,
     /// By transaction: what it moves if it is a payment.
     payments: Vec<Option<Payment>>,
     /// What a static check of the block has to know about these transactions.
@@ -49,14 +50,17 @@ impl Part {
         let mut contract_txs = Vec::new();
         let mut facts = PartFacts::with_capacity(range.len());
         let start = index_u32(range.start);
-        let mut entry_txs = Vec::with_capacity(2 * range.len());
+        let mut roles = Vec::with_capacity(2 * range.len());
         let mut payments = Vec::with_capacity(range.len());
         let mut own = Vec::new();
         for (index, tx) in range.clone().zip(&block.transactions()[range]) {
             access::collect(tx, &mut own);
             txs.push(TableTx::new(&own, tx.gas_limit));
             entries.extend_from_slice(&own);
-            entry_txs.extend(own.iter().map(|_| index_u32(payments.len())));
+            let role = |entry: &AccessEntry| {
+                2 * index_u32(payments.len()) + u32::from(entry.mode == AccessMode::Write)
+            };
+            roles.extend(own.iter().map(role));
             payments.push(Payment::of(tx, own.len(), terms));
             if needs_module(&tx.data) {
                 contract_txs.push(index_u32(index));
@@ -72,7 +76,7 @@ impl Part {
             txs,
             contract_txs,
             start,
-            entry_txs,
+            roles,
             payments,
             facts,
         };
@@ -122,12 +126,13 @@ impl Part {
         self.payments.iter().all(Option::is_some)
     }
 
-    /// If the reference at a position belongs to a payment: its transaction in the block, its mode
-    /// there and the payment.
-    pub(crate) fn payment_at(&self, position: u32) -> Option<(TxIndex, AccessMode, &Payment)> {
-        let tx = *self.entry_txs.get(position as usize)?;
-        let payment = self.payments[tx as usize].as_ref()?;
-        Some((self.start + tx, self.entries[position as usize].mode, payment))
+    /// If the reference at a position belongs to a payment: its transaction in the block, whether
+    /// the account is its source, and the payment.
+    pub(crate) fn payment_at(&self, position: u32) -> Option<(TxIndex, bool, &Payment)> {
+        // What is behind the last transaction's entries belongs to none.
+        let role = *self.roles.get(position as usize)?;
+        let payment = self.payments[(role / 2) as usize].as_ref()?;
+        Some((self.start + role / 2, role % 2 == 1, payment))
     }
 
     /// Hash and account of the reference at a position.

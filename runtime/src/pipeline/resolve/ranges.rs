@@ -7,7 +7,7 @@ use tos_host_api::{AccessEntry, Address};
 use super::parts::Part;
 use crate::error::EngineError;
 use crate::schedule::{AccountIdx, TableEntry};
-use crate::state::{AccountCell, ChainState, Numbering};
+use crate::state::{Account, AccountCell, ChainState, Numbering};
 
 /// The accounts of a block in a range of shards.
 pub(crate) struct NumberedRange {
@@ -33,7 +33,9 @@ impl NumberedRange {
     ) -> Result<Self, EngineError> {
         let references = parts.iter().map(|part| part.positions(shards.clone()).len());
         let mut numbers: Vec<_> = references.map(Vec::with_capacity).collect();
-        let mut accounts = Vec::with_capacity(numbers.iter().map(Vec::capacity).sum());
+        let mut addresses = Vec::new();
+        let mut cells = Vec::new();
+        let mut next = 0;
         for shard in shards.clone() {
             let references = parts.iter().enumerate().flat_map(|(idx, part)| {
                 part.positions(shard..shard + 1).iter().map(move |position| {
@@ -41,12 +43,13 @@ impl NumberedRange {
                     (hash, account, idx)
                 })
             });
+            let found = |address: &Address, account: &Account| {
+                addresses.push(*address);
+                cells.push(AccountCell::new(account.clone()));
+            };
             let note = |part: usize, number| numbers[part].push(number);
-            chain.number_accounts(numbering, shard, references, &mut accounts, note)?;
+            next = chain.number_accounts(numbering, shard, next, references, found, note)?;
         }
-        let addresses = accounts.iter().map(|(address, _)| *address).collect();
-        let cells = accounts.into_iter().map(|(_, base)| AccountCell::new(base));
-        let cells: Vec<_> = cells.collect();
         Ok(Self { shards, start: 0, addresses, len: cells.len(), cells, numbers })
     }
 }

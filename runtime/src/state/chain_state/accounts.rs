@@ -94,9 +94,10 @@ impl ChainState {
         Numbering(self.accounts.numberings.fetch_add(1, Ordering::Relaxed).wrapping_add(1))
     }
 
-    /// Numbers accounts of one shard in order of first mention, and collects them in that order
-    /// behind those that `accounts` holds already. `references` gives hash and address of each
-    /// mention, all of this shard; `number` gets the number of each.
+    /// Numbers accounts of one shard in order of first mention, beginning with `next`; gives back
+    /// the number after the last. `references` yields hash and address of each mention, all of
+    /// this shard; `found` gets each account once, in order of the numbers, and `number` gets the
+    /// number of each mention.
     ///
     /// The entries of the hot state remember the numbering that met them, which makes the look-up
     /// of an account and the search for its earlier mentions one. Others that number this shard
@@ -105,41 +106,37 @@ impl ChainState {
         &self,
         Numbering(numbering): Numbering,
         shard: usize,
-        references: impl Iterator<Item = (u64, &'a Address, M)> + Clone,
-        accounts: &mut Vec<(Address, Account)>,
+        mut next: u32,
+        references: impl Iterator<Item = (u64, &'a Address, M)>,
+        mut found: impl FnMut(&Address, &Account),
         mut number: impl FnMut(M, u32),
-    ) -> Result<(), EngineError> {
+    ) -> Result<u32, EngineError> {
         let generation = self.generation();
         let map = &self.accounts.entries;
         let mut shard = map.shards()[shard].write();
-        // Only looking, with nothing in between, lets the processor fetch several accounts from
-        // memory at once; the loop below then finds them in the cache.
-        let known = references.clone().filter(|(hash, address, _)| {
-            shard.get(*hash, |(known, _)| known == *address).is_some()
-        });
-        accounts.reserve(known.count());
         for (hash, address, mention) in references {
-            let next = u32::try_from(accounts.len()).map_err(|_| too_many())?;
             if let Some((_, hot)) = shard.get_mut(hash, |(known, _)| known == address) {
                 let hot = hot.get_mut();
                 if hot.numbering != numbering {
                     hot.numbering = numbering;
                     hot.number = next;
                     *hot.used.get_mut() = generation;
-                    accounts.push((*address, hot.account.clone()));
+                    found(address, &hot.account);
+                    next = next.checked_add(1).ok_or_else(too_many)?;
                 }
                 number(mention, hot.number);
                 continue;
             }
             let account = stored(&*self.storage, address)?;
-            accounts.push((*address, account.clone()));
+            found(address, &account);
+            number(mention, next);
             let used = AtomicU32::new(generation);
             let hot = HotAccount { account, numbering, number: next, used };
             let value = dashmap::SharedValue::new(hot);
             shard.insert(hash, (*address, value), |(known, _)| map.hash_usize(known) as u64);
-            number(mention, next);
+            next = next.checked_add(1).ok_or_else(too_many)?;
         }
-        Ok(())
+        Ok(next)
     }
 }
 

@@ -54,7 +54,7 @@ impl Scene {
         ];
         chain.apply(&ChangeSet::new(changes.into()).expect("no key twice"));
         let cells = vec![AccountCell::new(Account::default())];
-        let overlay = Arc::new(Overlay::new(Arc::new(chain), Arc::from([ME]), cells));
+        let overlay = Arc::new(Overlay::new(Arc::new(chain), Arc::new(vec![ME]), cells));
         Self { journal: Journal::new(Arc::clone(&overlay)), overlay, batch: 0 }
     }
 

@@ -30,7 +30,7 @@ use crate::schedule::AccountIdx;
 /// Values of the block's accounts and of the slots in their partitions.
 pub(crate) struct Overlay {
     chain: Arc<ChainState>,
-    addresses: Arc<[Address]>,
+    addresses: Arc<Vec<Address>>,
     cells: Vec<AccountCell>,
     /// Everything rarer, by account; made when something rarer first changes, because many blocks
     /// only move native units. A lock is held only within a method, never while another is taken.
@@ -115,7 +115,7 @@ impl Overlay {
     /// An overlay on the tip for accounts with these addresses.
     pub(crate) fn new(
         chain: Arc<ChainState>,
-        addresses: Arc<[Address]>,
+        addresses: Arc<Vec<Address>>,
         cells: Vec<AccountCell>,
     ) -> Self {
         Self { chain, addresses, cells, extras: OnceLock::new() }

@@ -30,7 +30,7 @@ fn execute_on_a_small_stack(chain: &mut Chain, txs: Vec<Transaction>) -> BlockOu
     });
     let metrics = outcome.metrics();
     assert!(metrics.threads > 1, "nothing was executed in parallel");
-    assert_eq!(metrics.parallel_transactions, outcome.results().len());
+    assert!(metrics.parallel_transactions as u64 >= LONG, "the chain was not");
     outcome
 }
 
