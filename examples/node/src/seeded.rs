@@ -51,7 +51,12 @@ impl Options {
 
 /// An engine in memory on which the world's first blocks are committed.
 pub(crate) fn engine(world: &mut World, threads: usize) -> Result<ContractEngine> {
-    let config = EngineConfig { max_parallel_threads: threads, ..EngineConfig::default() };
+    // What is settled account by account has no place in a schedule.
+    let config = EngineConfig {
+        max_parallel_threads: threads,
+        large_block_txs: usize::MAX,
+        ..EngineConfig::default()
+    };
     let engine = ContractEngine::builder().config(config).genesis(world.genesis()).build()?;
     chain::set_up(&engine, world).context("cannot set up the chain")?;
     Ok(engine)

@@ -27,6 +27,10 @@ fn write_page(out: &mut String, costs: &Costs, predictions: &[Prediction]) -> fm
         time(costs.wake_ns)
     )?;
     writeln!(out, "computed from times on one thread; workers do not slow each other down here")?;
+    writeln!(
+        out,
+        "payments wait for their turn here; a large block settles them account by account"
+    )?;
     for prediction in predictions {
         write_prediction(out, prediction)?;
     }
