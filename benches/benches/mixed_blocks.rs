@@ -6,9 +6,10 @@
 mod harness;
 
 use harness::Engines;
-use tos_benches::Mix;
+
 use tos_benches::bench::{SEED, must};
 use tos_benches::scene::Scene;
+use tos_benches::{Mix, World};
 
 /// As in the node.
 #[global_allocator]
@@ -19,7 +20,10 @@ const TXS: usize = 10_000;
 
 fn main() {
     harness::run("mixed_blocks", "share of contract calls", |harness| {
-        let mut scene = must(Scene::new(2 * TXS, 2 * TXS, SEED));
+        let world = World::with_holders(2 * TXS, 2 * TXS, SEED);
+        // Mixed blocks move a second asset too.
+        let genesis = world.genesis();
+        let mut scene = must(Scene::with_genesis(world, genesis));
         let engines = Engines::of(&scene);
         for contracts in [0, 10, 30, 50, 100] {
             let mix = Mix { txs: TXS, contracts, seed: SEED, ..Mix::default() };

@@ -21,17 +21,18 @@ pub struct Scene {
 
 impl Scene {
     /// A chain in memory on which the contracts of a world are deployed, and the first `holders` of
-    /// its accounts hold tokens.
+    /// its accounts hold tokens. Of assets they hold the native one, like the accounts of the
+    /// yardstick.
     ///
     /// # Errors
     /// Those of the engine.
     pub fn new(accounts: usize, holders: usize, seed: u64) -> Result<Self> {
         let world = World::with_holders(accounts, holders, seed);
-        let genesis = world.genesis();
+        let genesis = world.native_genesis();
         Self::with_genesis(world, genesis)
     }
 
-    /// The same with a genesis that allocates more than the world's.
+    /// The same with another genesis, which funds the world's accounts at least as well.
     ///
     /// # Errors
     /// Those of the engine.

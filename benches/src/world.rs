@@ -310,20 +310,21 @@ impl World {
         Address::Key(self.deployer.public)
     }
 
-    /// A genesis that funds every account.
+    /// A genesis that funds every account, with a second asset besides the native one.
     #[must_use]
     pub fn genesis(&self) -> Genesis {
-        let mut genesis = Genesis::new(self.params.clone()).with_balance(
-            self.deployer.public,
-            AssetId::NATIVE,
-            NATIVE_FUNDS,
-        );
-        for account in &self.accounts {
-            genesis = genesis
-                .with_balance(account.public, AssetId::NATIVE, NATIVE_FUNDS)
-                .with_balance(account.public, SECOND_ASSET, SECOND_FUNDS);
-        }
-        genesis
+        self.accounts.iter().fold(self.native_genesis(), |genesis, account| {
+            genesis.with_balance(account.public, SECOND_ASSET, SECOND_FUNDS)
+        })
+    }
+
+    /// A genesis that funds every account with native units only.
+    #[must_use]
+    pub fn native_genesis(&self) -> Genesis {
+        let genesis = Genesis::new(self.params.clone());
+        std::iter::once(&self.deployer).chain(&self.accounts).fold(genesis, |genesis, account| {
+            genesis.with_balance(account.public, AssetId::NATIVE, NATIVE_FUNDS)
+        })
     }
 
     /// The first blocks of the chain: one that deploys the contracts, one that fills the pool, then
