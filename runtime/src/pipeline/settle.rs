@@ -26,7 +26,7 @@ use tos_host_api::{AccessMode, TxIndex};
 use super::resolve::{Cuts, NumberedRange, Part};
 use crate::error::EngineError;
 use crate::execute::WorkerPool;
-use crate::schedule::{AccessTable, Schedule};
+use crate::schedule::{AccessTable, Schedule, index_u32};
 use crate::state::Overlay;
 
 /// A block's schedule, and which of its transactions are settled.
@@ -54,12 +54,9 @@ pub(crate) fn settle(
     // What is settleable without those that failed does not fail.
     for _ in 0..2 {
         let unscheduled = made.is_none().then_some(table);
-        let (schedule, walks) = walk_all(cuts, &settled, unscheduled, overlay, pool)?;
+        let (schedule, mut failed) = walk_all(cuts, &settled, unscheduled, overlay, pool)?;
         made = made.or(schedule);
-        let mut failed: Vec<TxIndex> =
-            walks.iter().flat_map(|walk| &walk.failed).copied().collect();
         if failed.is_empty() {
-            publish_all(cuts, walks, overlay, pool)?;
             let gone = || EngineError::Bug("a worker kept or lost a part of a job".into());
             let settled = Arc::into_inner(settled).ok_or_else(gone)?;
             return Ok(Settled { schedule: made.ok_or_else(gone)?, settled });
@@ -68,6 +65,7 @@ pub(crate) fn settle(
         failed.sort_unstable();
         failed.dedup();
         settled = Arc::new(settleable(&cuts.parts, table, &failed));
+        (0..index_u32(overlay.len())).for_each(|account| overlay.unsettle(account));
     }
     Err(EngineError::Bug("a payment fails though nothing before it was left out".into()))
 }
@@ -101,21 +99,6 @@ fn settleable(parts: &[Part], table: &AccessTable, failed: &[TxIndex]) -> Vec<bo
     settleable
 }
 
-/// What the payments to and from the accounts of one range come to.
-struct Walk {
-    /// By account of the range.
-    accounts: Vec<Walked>,
-    /// Payments that their source cannot make, or that no balance can take.
-    failed: Vec<TxIndex>,
-}
-
-#[derive(Clone, Copy)]
-struct Walked {
-    nonce: u64,
-    native: u64,
-    touched: bool,
-}
-
 /// Walks through all ranges, and makes the schedule of `unscheduled` if there is one.
 fn walk_all(
     cuts: &Arc<Cuts>,
@@ -123,76 +106,52 @@ fn walk_all(
     unscheduled: Option<&Arc<AccessTable>>,
     overlay: &Arc<Overlay>,
     pool: &WorkerPool,
-) -> Result<(Option<Schedule>, Vec<Walk>), EngineError> {
+) -> Result<(Option<Schedule>, Vec<TxIndex>), EngineError> {
     enum Piece {
         Schedule(Option<Schedule>),
-        Walk(Walk),
+        Failed(Vec<TxIndex>),
     }
     let (cuts, settled, overlay) = (Arc::clone(cuts), Arc::clone(settled), Arc::clone(overlay));
     let table = unscheduled.map(Arc::clone);
     let pieces = pool.map(1 + cuts.ranges.len(), move |piece| match piece {
         0 => Piece::Schedule(table.clone().map(Schedule::of_table)),
-        _ => Piece::Walk(walk(&cuts.parts, &cuts.ranges[piece - 1], &settled, &overlay)),
+        _ => Piece::Failed(walk(&cuts.parts, &cuts.ranges[piece - 1], &settled, &overlay)),
     })?;
     let mut made = None;
-    let mut walks = Vec::with_capacity(pieces.len());
+    let mut all_failed = Vec::new();
     for piece in pieces {
         match piece {
             Piece::Schedule(schedule) => made = schedule,
-            Piece::Walk(walk) => walks.push(walk),
+            Piece::Failed(mut failed) => all_failed.append(&mut failed),
         }
     }
-    Ok((made, walks))
+    Ok((made, all_failed))
 }
 
-fn walk(parts: &[Part], range: &NumberedRange, settled: &[bool], overlay: &Overlay) -> Walk {
-    let account = |number| {
-        let (nonce, native) = overlay.account(range.start() + number);
-        Walked { nonce, native, touched: false }
-    };
-    let mut accounts: Vec<_> = (0..).map(account).take(range.len()).collect();
+/// Settles the payments to and from the accounts of one range, one account after the other as far
+/// as each of them can tell. Gives back those that their source cannot make, or that no balance can
+/// take; what comes after one of these is of no use.
+fn walk(
+    parts: &[Part],
+    range: &NumberedRange,
+    settled: &[bool],
+    overlay: &Overlay,
+) -> Vec<TxIndex> {
     let mut failed = Vec::new();
     for (part, position, number) in range.references(parts) {
         let Some((tx, is_source, payment)) = part.payment_at(position) else { continue };
         if !settled[tx as usize] {
             continue;
         }
-        let account = &mut accounts[number as usize];
-        let native = if !is_source {
-            account.native.checked_add(payment.amount)
-        } else if account.nonce == payment.nonce && account.native >= payment.needed {
-            account.native.checked_sub(payment.debit)
+        let account = range.start() + number;
+        let able = if is_source {
+            overlay.settle_source(account, payment)
         } else {
-            None
+            overlay.settle_destination(account, payment)
         };
-        match native {
-            Some(native) => {
-                // A payment's nonce is below the largest.
-                account.nonce += u64::from(is_source);
-                account.native = native;
-                account.touched = true;
-            }
-            // Goes on with the others: whatever they come to, they are walked through again.
-            None => failed.push(tx),
+        if !able {
+            failed.push(tx);
         }
     }
-    Walk { accounts, failed }
-}
-
-/// Writes what the walks came to into the overlay.
-fn publish_all(
-    cuts: &Arc<Cuts>,
-    walks: Vec<Walk>,
-    overlay: &Arc<Overlay>,
-    pool: &WorkerPool,
-) -> Result<(), EngineError> {
-    let (cuts, overlay) = (Arc::clone(cuts), Arc::clone(overlay));
-    pool.map(walks.len(), move |range| {
-        for (account, walked) in (cuts.ranges[range].start()..).zip(&walks[range].accounts) {
-            if walked.touched {
-                overlay.settle(account, walked.nonce, walked.native);
-            }
-        }
-    })?;
-    Ok(())
+    failed
 }

@@ -14,7 +14,7 @@ mod report;
 mod table;
 mod waits;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use tos_host_api::{AccessMode, Gas, TxIndex};
 
@@ -36,8 +36,6 @@ pub(crate) struct Group {
     previous: u32,
     /// The group after this one on the same account, or [`NONE`].
     next: u32,
-    /// Where its members start in `members`.
-    start: u32,
     /// How many members.
     len: u32,
     /// Highest batch of a member, plus one.
@@ -53,8 +51,8 @@ pub struct Schedule {
     /// By entry of the table: the group it belongs to, or [`NONE`].
     entry_groups: Vec<u32>,
     groups: Vec<Group>,
-    /// Members of all groups, each group contiguous and in block order.
-    members: Vec<TxIndex>,
+    /// Laid out when somebody asks: a block that is settled as a whole needs it for reports only.
+    members: OnceLock<Members>,
     /// By transaction: its batch.
     batches: Vec<u32>,
     /// By transaction: how many groups it waits for.
@@ -101,12 +99,11 @@ impl Schedule {
                 builder.pass(table.of(tx).len());
             }
         }
-        let members = place_members(&mut builder.groups, &builder.entry_groups, &table);
         Self {
             table,
             entry_groups: builder.entry_groups,
             groups: builder.groups,
-            members,
+            members: OnceLock::new(),
             batches: builder.batches,
             waits: builder.waits,
             finishes: builder.finishes,
@@ -187,8 +184,11 @@ impl Schedule {
 
     /// The members of a group, in block order.
     pub(crate) fn members_of(&self, group: u32) -> &[TxIndex] {
-        let group = &self.groups[group as usize];
-        &self.members[group.start as usize..(group.start + group.len) as usize]
+        let Members { starts, members } = self
+            .members
+            .get_or_init(|| place_members(&self.groups, &self.entry_groups, &self.table));
+        let start = starts[group as usize];
+        &members[start as usize..(start + self.group_len(group)) as usize]
     }
 }
 
@@ -264,7 +264,6 @@ impl Builder {
             mode: entry.mode,
             previous,
             next: NONE,
-            start: 0,
             len: 1,
             batch_end: 0,
             finish: 0,
@@ -273,21 +272,30 @@ impl Builder {
     }
 }
 
-/// Lays the members of each group out contiguously, in block order.
-fn place_members(groups: &mut [Group], entry_groups: &[u32], table: &AccessTable) -> Vec<TxIndex> {
+/// The members of all groups, each group contiguous and in block order.
+#[derive(Debug, Clone)]
+struct Members {
+    /// By group: where its members start.
+    starts: Vec<u32>,
+    members: Vec<TxIndex>,
+}
+
+fn place_members(groups: &[Group], entry_groups: &[u32], table: &AccessTable) -> Members {
     let mut start = 0;
-    for group in groups.iter_mut() {
-        group.start = start;
+    let mut place = |group: &Group| {
+        let own = start;
         start += group.len;
-    }
-    let mut filled = vec![0; groups.len()];
-    let mut members = vec![0; entry_groups.len()];
+        own
+    };
+    let starts: Vec<u32> = groups.iter().map(&mut place).collect();
+    let mut next = starts.clone();
+    let mut members = vec![0; start as usize];
     for tx in 0..table.len() {
         for group in entry_groups[table.range(tx)].iter().filter(|group| **group != NONE) {
-            let place = &mut filled[*group as usize];
-            members[(groups[*group as usize].start + *place) as usize] = tx as TxIndex;
+            let place = &mut next[*group as usize];
+            members[*place as usize] = tx as TxIndex;
             *place += 1;
         }
     }
-    members
+    Members { starts, members }
 }

@@ -24,7 +24,7 @@ use super::Account;
 use super::chain_state::ChainState;
 use super::journal::{AccountDraft, Journal};
 use crate::error::EngineError;
-use crate::execute::PlainTransfer;
+use crate::execute::{Payment, PlainTransfer};
 use crate::schedule::AccountIdx;
 
 /// Values of the block's accounts and of the slots in their partitions.
@@ -82,8 +82,11 @@ impl Claims {
     }
 
     /// Notes a change that was made before or after all transactions that could clash.
+    /// Nobody else is at the account meanwhile.
     fn note(&self) {
-        self.0.fetch_max(1, Ordering::Relaxed);
+        if self.0.load(Ordering::Relaxed) == 0 {
+            self.0.store(1, Ordering::Relaxed);
+        }
     }
 
     fn any(&self) -> bool {
@@ -199,13 +202,38 @@ impl Overlay {
         Ok(true)
     }
 
-    /// Sets nonce and native balance to what the payments of a block come to, before any other
-    /// transaction runs. Nobody else looks at the account meanwhile.
-    pub(crate) fn settle(&self, account: AccountIdx, nonce: u64, native: u64) {
+    /// Settles the source's side of a payment, before any other transaction runs; `false` if the
+    /// source cannot make it. Nobody else looks at the account meanwhile.
+    pub(crate) fn settle_source(&self, account: AccountIdx, payment: &Payment) -> bool {
         let cell = &self.cells[account as usize];
-        cell.nonce.store(nonce, Ordering::Relaxed);
-        cell.native.store(native, Ordering::Relaxed);
-        cell.claims.note();
+        let native = cell.native.load(Ordering::Relaxed);
+        let able = cell.nonce.load(Ordering::Relaxed) == payment.nonce && native >= payment.needed;
+        if able {
+            // A payment's nonce is below the largest, and it takes at most what it needs.
+            cell.nonce.store(payment.nonce + 1, Ordering::Relaxed);
+            cell.native.store(native - payment.debit, Ordering::Relaxed);
+            cell.claims.note();
+        }
+        able
+    }
+
+    /// Settles the other side; `false` if the balance would leave its type.
+    pub(crate) fn settle_destination(&self, account: AccountIdx, payment: &Payment) -> bool {
+        let cell = &self.cells[account as usize];
+        let sum = cell.native.load(Ordering::Relaxed).checked_add(payment.amount);
+        if let Some(sum) = sum {
+            cell.native.store(sum, Ordering::Relaxed);
+            cell.claims.note();
+        }
+        sum.is_some()
+    }
+
+    /// Forgets what was settled.
+    pub(crate) fn unsettle(&self, account: AccountIdx) {
+        let cell = &self.cells[account as usize];
+        cell.nonce.store(cell.base.nonce.0, Ordering::Relaxed);
+        cell.native.store(cell.base.native.0, Ordering::Relaxed);
+        cell.claims.0.store(0, Ordering::Relaxed);
     }
 
     /// Reads the accounts of transfers that come next and forgets what it read.
