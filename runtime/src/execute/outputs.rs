@@ -55,14 +55,14 @@ impl Marks {
     }
 }
 
-/// Outputs in the order in which one worker came by them.
-pub(super) type OwnOutputs = Vec<(TxIndex, TxOutput)>;
+/// Outputs in the order in which one worker came by them; `None` when handed out.
+pub(super) type OwnOutputs = Vec<(TxIndex, Option<TxOutput>)>;
 
 /// The outputs of a block; every transaction has one.
 pub(crate) struct Outputs {
     marks: Vec<u8>,
     /// By worker.
-    lists: Vec<Vec<Option<TxOutput>>>,
+    lists: Vec<OwnOutputs>,
     /// By transaction: worker and position in its list. Empty when all lists are.
     places: Vec<(u32, u32)>,
 }
@@ -73,7 +73,7 @@ impl Outputs {
         Self {
             marks: vec![FULL; outputs.len()],
             places: (0..).map(|position| (0, position)).take(outputs.len()).collect(),
-            lists: vec![outputs.into_iter().map(Some).collect()],
+            lists: vec![(0..).zip(outputs.into_iter().map(Some)).collect()],
         }
     }
 
@@ -85,17 +85,15 @@ impl Outputs {
         let marks: Vec<u8> = marks.0.into_iter().map(AtomicU8::into_inner).collect();
         let any = lists.iter().any(|list| !list.is_empty());
         let mut places = vec![(0, 0); if any { marks.len() } else { 0 }];
-        let mut own = Vec::with_capacity(lists.len());
-        for (worker, list) in (0..).zip(lists) {
-            for (position, (tx, _)) in (0..).zip(&list) {
+        for (worker, list) in (0..).zip(&lists) {
+            for (position, (tx, _)) in (0..).zip(list) {
                 places[*tx as usize] = (worker, position);
             }
-            own.push(list.into_iter().map(|(_, output)| Some(output)).collect());
         }
         if marks.contains(&MISSING) {
             return Err(EngineError::Bug("the schedule left a transaction unexecuted".into()));
         }
-        Ok(Self { marks, lists: own, places })
+        Ok(Self { marks, lists, places })
     }
 
     /// How many transactions.
@@ -109,7 +107,7 @@ impl Outputs {
             return None;
         }
         let (worker, position) = self.places[tx];
-        self.lists[worker as usize][position as usize].as_ref()
+        self.lists[worker as usize][position as usize].1.as_ref()
     }
 
     /// The outputs of these transactions of the block, in block order. Each is handed out once.
@@ -126,7 +124,7 @@ impl Outputs {
             PLAIN => TxOutput::plain(&transactions[tx]),
             _ => {
                 let (worker, position) = places[tx];
-                let output = lists[worker as usize][position as usize].take();
+                let output = lists[worker as usize][position as usize].1.take();
                 output.expect("an output is handed out once")
             }
         })

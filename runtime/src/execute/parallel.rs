@@ -211,6 +211,15 @@ impl Job for Run {
 }
 
 impl Run {
+    /// Outputs to make room for. Calls all have one, and a list that grows is copied every time. In a
+    /// block without contracts most transactions have none.
+    fn outputs_expected(&self) -> usize {
+        if !self.env.runs_contracts() {
+            return 0;
+        }
+        self.schedule.len().div_ceil(self.plan.workers)
+    }
+
     /// Executes transactions until none is left. `current` names the one at work, for the report of
     /// a panic.
     fn work(
@@ -225,7 +234,7 @@ impl Run {
         let mut worker = Worker {
             number,
             executor: Executor::new(Arc::new(self.env.for_worker()), journal, permit),
-            outputs: Vec::new(),
+            outputs: Vec::with_capacity(self.outputs_expected()),
             local: Vec::new(),
             finished: 0,
             plain: Vec::with_capacity(self.plan.chunk),
@@ -339,7 +348,7 @@ impl Run {
             let transaction = &self.block.transactions()[tx as usize];
             let table = self.schedule.table();
             let output = execute_one(&mut worker.executor, transaction, tx, table, batch)?;
-            worker.outputs.push((tx, output));
+            worker.outputs.push((tx, Some(output)));
             self.marks.full(tx);
         }
         worker.finished += 1;

@@ -4,7 +4,7 @@ use tos_host_api::Amount;
 use wasmtime::Linker;
 
 use super::host_function;
-use crate::sandbox::{HostState, Meter};
+use crate::sandbox::HostState;
 
 pub(super) fn link(linker: &mut Linker<HostState>) -> wasmtime::Result<()> {
     host_function!(linker, Source, |call, out: u32| -> () {
@@ -51,6 +51,6 @@ pub(super) fn link(linker: &mut Linker<HostState>) -> wasmtime::Result<()> {
         // At most `DEPOSITS_MAX`.
         Ok(u32::try_from(call.state().frame.deposits.len()).unwrap_or(u32::MAX))
     });
-    host_function!(linker, GasLeft, |call| -> u64 { Ok(Meter::left(&mut *call.caller)?.0) });
+    host_function!(linker, GasLeft, |call| -> u64 { Ok(call.gas.left().0) });
     Ok(())
 }

@@ -16,7 +16,7 @@ use wasmtime::{Caller, Engine, Linker};
 use crate::error::EngineError;
 use crate::execute::Interrupt;
 use crate::gas::CostTable;
-use crate::sandbox::{GuestMemory, HostState, InstanceFacts, Meter, Written};
+use crate::sandbox::{GuestMemory, HostState, InstanceFacts, Meter, Purse, Written};
 use crate::types::HaltReason;
 
 /// A linker with every host function.
@@ -44,6 +44,8 @@ pub(crate) struct HostCall<'a, 'b> {
     function: HostFunction,
     /// Where it has written into the guest's memory.
     written: Written,
+    /// The guest's gas until it runs on.
+    gas: Purse,
 }
 
 /// Registers a host function under its name in the table.
@@ -66,23 +68,36 @@ macro_rules! host_function {
 use host_function;
 
 /// The crossing from guest to host, the same for every function:
-/// 1. refuse what a read-only call may not do;
-/// 2. charge the base price, so that no call is free;
-/// 3. run the function, which charges per byte before it reads or copies;
-/// 4. on an early end keep the reason, and stop the guest.
+/// 1. take the guest's gas;
+/// 2. refuse what a read-only call may not do;
+/// 3. charge the base price, so that no call is free;
+/// 4. run the function, which charges per byte before it reads or copies;
+/// 5. put back the gas that is left;
+/// 6. on an early end keep the reason, and stop the guest.
 fn cross<R>(
     caller: &mut Caller<'_, HostState>,
     function: HostFunction,
     body: impl FnOnce(&mut HostCall<'_, '_>) -> Result<R, Interrupt>,
 ) -> wasmtime::Result<R> {
-    let mut call = HostCall { caller, function, written: Written::default() };
-    let result = call.enter().and_then(|()| body(&mut call));
-    let written = call.written;
-    caller.data_mut().written.unite(written);
+    let result = within(caller, function, body);
     result.map_err(|interrupt| {
         caller.data_mut().interrupt = Some(interrupt);
         wasmtime::Error::new(Stopped)
     })
+}
+
+fn within<R>(
+    caller: &mut Caller<'_, HostState>,
+    function: HostFunction,
+    body: impl FnOnce(&mut HostCall<'_, '_>) -> Result<R, Interrupt>,
+) -> Result<R, Interrupt> {
+    let gas = Meter::take(&mut *caller)?;
+    let mut call = HostCall { caller, function, written: Written::default(), gas };
+    let result = call.enter().and_then(|()| body(&mut call));
+    let HostCall { written, gas, .. } = call;
+    caller.data_mut().written.unite(written);
+    Meter::put_back(caller, &gas)?;
+    result
 }
 
 /// What wasmtime is told when a host function stops its guest; the reason is in the store.
@@ -96,13 +111,13 @@ impl HostCall<'_, '_> {
         if self.caller.data().frame.read_only && !spec.in_view {
             return Err(HaltReason::ReadOnly(self.function).into());
         }
-        Meter::charge(&mut *self.caller, spec.gas.base)
+        self.gas.charge(spec.gas.base)
     }
 
     /// Charges for bytes that are about to cross the boundary.
     fn charge_bytes(&mut self, len: u64) -> Result<(), Interrupt> {
         // A length is at most `u32::MAX` and a price a small constant: the product fits.
-        Meter::charge(&mut *self.caller, self.function.spec().gas.per_byte * len)
+        self.gas.charge(self.function.spec().gas.per_byte * len)
     }
 
     /// Charges for state that is about to grow; the price comes from the protocol's cost table.
@@ -112,7 +127,7 @@ impl HostCall<'_, '_> {
     ) -> Result<(), Interrupt> {
         // What exceeds `u64` exceeds every gas limit.
         let gas = price(&self.caller.data().scope.env.params.costs).unwrap_or(u64::MAX);
-        Meter::charge(&mut *self.caller, gas)
+        self.gas.charge(gas)
     }
 
     fn state(&mut self) -> &mut HostState {

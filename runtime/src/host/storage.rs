@@ -9,12 +9,12 @@ use super::{HostCall, code, host_function};
 use crate::execute::Interrupt;
 use crate::gas::CostTable;
 use crate::sandbox::{GuestMemory, HostState};
-use crate::state::{SlotRef, Taken};
+use crate::state::{KeyBytes, SlotRef, Taken};
 
 /// The partition and key a guest names, copied out of its memory.
 struct SlotArguments {
     partition: tos_host_api::Address,
-    key: Vec<u8>,
+    key: KeyBytes,
 }
 
 impl SlotArguments {
@@ -31,7 +31,7 @@ impl SlotArguments {
         call.charge_bytes(u64::from(key_len))?;
         let (memory, _) = call.memory();
         let partition = memory.address(partition)?;
-        Ok(Ok(Self { partition, key: memory.read(key, key_len)?.to_vec() }))
+        Ok(Ok(Self { partition, key: memory.read(key, key_len)?.into() }))
     }
 
     fn slot(&self, state: &HostState) -> SlotRef<'_> {

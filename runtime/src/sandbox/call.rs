@@ -178,8 +178,8 @@ fn find(request: &CallRequest<'_>, scope: &mut Scope) -> Result<Live, EngineErro
 }
 
 fn enter(live: &mut Live, request: &CallRequest<'_>) -> Result<(), Interrupt> {
-    live.meter.start(&mut live.store, request.gas, request.stack_words)?;
-    Meter::charge_units(&mut live.store, request.module.start_units)?;
+    let gas = (request.gas, request.module.start_units);
+    live.meter.start(&mut live.store, gas, request.stack_words)?;
     match live.run(request.entry)? {
         Ok(()) => Ok(()),
         Err(error) => Err(interrupt_of(&mut live.store, &error)),

@@ -149,6 +149,10 @@ impl Journal {
     }
 
     pub(crate) fn emit(&mut self, event: Event) {
+        if self.events.is_empty() {
+            // The receipt keeps the list, and most have a single event.
+            self.events.reserve_exact(1);
+        }
         self.events.push(event);
     }
 
