@@ -150,14 +150,19 @@ fn range_changes(
     ranges: Range<usize>,
 ) -> Result<Changes, EngineError> {
     let of_ranges = touched.iter().flat_map(|scan| &scan[ranges.clone()]);
-    let mut changes = Changes::with_capacity(of_ranges.map(Vec::len).sum());
+    let all = of_ranges.map(Vec::len).sum();
+    let mut changes = Changes::with_capacity(all);
     let mut ranked = Vec::new();
+    let first = ranges.start;
     for range in ranges {
         ranked.clear();
         touched.iter().for_each(|scan| ranked.extend_from_slice(&scan[range]));
         overlay.sort(&mut ranked);
         overlay.changes(&ranked, &mut changes)?;
         changes.close()?;
+        if range == first {
+            changes.expect_more(ranked.len(), all);
+        }
     }
     Ok(changes)
 }

@@ -38,6 +38,9 @@ pub struct ChangeSet {
 /// Changes encoded before they are handed to a writer.
 const ENCODED_AT_ONCE: usize = 256;
 
+/// Bytes that a change is guessed to take at most.
+const ENCODED_GUESS_MAX: usize = 512;
+
 /// Changes next to each other in a change set, and their encoding.
 #[derive(Default)]
 pub(crate) struct Section {
@@ -63,6 +66,20 @@ impl Section {
         if change.old != change.new {
             self.changes.push(change);
         }
+    }
+
+    /// Makes room for what is still to come when `done` of `all` accounts are through. What is
+    /// wrong about the guess costs time or unused address space; neither many nor long changes of
+    /// a few accounts make it excessive.
+    pub(crate) fn expect_more(&mut self, done: usize, all: usize) {
+        let (len, left) = (self.changes.len(), all.saturating_sub(done));
+        let Some(more) = (len * left).checked_div(done) else { return };
+        let more = more + more / 8;
+        if len == 0 || more > 2 * left {
+            return;
+        }
+        self.changes.reserve_exact(more);
+        self.encoded.reserve_exact((self.encoded.len() / len + 1).min(ENCODED_GUESS_MAX) * more);
     }
 
     #[cfg(test)]

@@ -67,23 +67,34 @@ fn encode_value(value: Option<&StateValue>, out: &mut Vec<u8>) {
 }
 
 fn encode_account(account: &Account, out: &mut Vec<u8>) {
-    if !account.assets.is_empty() {
-        out.extend_from_slice(&[1, 0]);
-        return derived(account, out);
-    }
     let mut bytes = [0; PLAIN_ACCOUNT_LEN];
     bytes[0] = 1;
     bytes[2..10].copy_from_slice(&account.nonce.0.to_le_bytes());
     bytes[10..18].copy_from_slice(&account.native.0.to_le_bytes());
+    if account.assets.is_empty() {
+        return out.extend_from_slice(&bytes);
+    }
+    bytes[18..].copy_from_slice(&count(account.assets.iter().count()));
     out.extend_from_slice(&bytes);
+    for (asset, amount) in account.assets.iter() {
+        let mut bytes = [0; 32 + 8];
+        bytes[..32].copy_from_slice(&asset.0);
+        bytes[32..].copy_from_slice(&amount.0.to_le_bytes());
+        out.extend_from_slice(&bytes);
+    }
 }
 
 /// A length as it is encoded.
+fn len(bytes: &[u8]) -> [u8; 4] {
+    count(bytes.len())
+}
+
+/// A number of entries as it is encoded.
 ///
 /// # Panics
 /// Never: keys and values of the state are a few KiB at most.
-fn len(bytes: &[u8]) -> [u8; 4] {
-    u32::try_from(bytes.len()).expect("the state holds no value of 4 GiB").to_le_bytes()
+fn count(entries: usize) -> [u8; 4] {
+    u32::try_from(entries).expect("the state holds no value of 4 GiB").to_le_bytes()
 }
 
 fn derived(value: &impl borsh::BorshSerialize, out: &mut Vec<u8>) {

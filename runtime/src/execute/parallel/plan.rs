@@ -20,7 +20,7 @@ const OBSERVER_NS: u64 = 20_000;
 const WORKER_NS_MIN: u64 = 30_000;
 /// Work handed out at once, in nanoseconds: taking a chunk is cheap beside it, and the last chunk of
 /// a block keeps nobody waiting for long.
-const CHUNK_NS: u64 = 10_000;
+const CHUNK_NS: u64 = 60_000;
 /// Most transactions handed out at once.
 const CHUNK_MAX: u64 = 128;
 

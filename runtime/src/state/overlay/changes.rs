@@ -12,6 +12,7 @@ use tos_host_api::{Address, Amount, ContractId, PublicKey};
 use super::extras::{CounterValue, Extras, Published};
 use super::{AccountCell, Overlay, Ranked, overflow};
 use crate::error::EngineError;
+use crate::schedule::AccountIdx;
 use crate::state::{Account, Change, Section, SlotKey, SlotRef, StateKey, StateValue, Sums};
 
 /// Accounts brought into the cache together: as many as fit its fastest part twice.
@@ -51,6 +52,14 @@ impl Changes {
         self.sections.entry(key).or_default()
     }
 
+    /// Makes room for what is still to come when `done` of `all` accounts are through, on the
+    /// guess that the others are like them: growing step by step copies everything several times.
+    pub(crate) fn expect_more(&mut self, done: usize, all: usize) {
+        for section in self.sections.values_mut() {
+            section.expect_more(done, all);
+        }
+    }
+
     /// Checks, encodes and sums what was added since the last time.
     ///
     /// # Errors
@@ -73,29 +82,20 @@ impl Overlay {
         accounts: &[Ranked],
         changes: &mut Changes,
     ) -> Result<(), EngineError> {
-        let mut rarer = Vec::new();
-        let section = changes.section(SectionKey::Accounts);
-        for (idx, Ranked { account, .. }) in accounts.iter().enumerate() {
-            if idx % FETCHED_AT_ONCE == 0 {
-                self.fetch(&accounts[idx..accounts.len().min(idx + FETCHED_AT_ONCE)]);
+        let mut taken = Vec::with_capacity(FETCHED_AT_ONCE);
+        for accounts in accounts.chunks(FETCHED_AT_ONCE) {
+            self.fetch(accounts);
+            taken.extend(accounts.iter().map(|ranked| self.take_extras(ranked.account)));
+            fetch_extras(&taken);
+            let section = changes.section(SectionKey::Accounts);
+            for (Ranked { account, .. }, extras) in accounts.iter().zip(&taken) {
+                self.account_change(*account, extras.as_deref(), section);
             }
-            let account = *account as usize;
-            let cell = &self.cells[account];
-            let address = self.addresses[account];
-            let extras = self.extras.get();
-            let extras = extras.and_then(|extras| extras[account].lock().take());
-            let value = value(cell, extras.as_deref());
-            if value != cell.base {
-                section.push(Change {
-                    key: StateKey::Account(address),
-                    old: cell.base.exists().then(|| StateValue::Account(cell.base.clone())),
-                    new: value.exists().then_some(StateValue::Account(value)),
-                });
+            for (Ranked { account, .. }, extras) in accounts.iter().zip(taken.drain(..)) {
+                if let Some(extras) = extras {
+                    self.extra_changes(self.address(*account), *extras, changes)?;
+                }
             }
-            rarer.extend(extras.map(|extras| (address, extras)));
-        }
-        for (address, extras) in rarer {
-            self.extra_changes(address, *extras, changes)?;
         }
         Ok(())
     }
@@ -103,14 +103,42 @@ impl Overlay {
     /// Brings accounts that lie anywhere into the cache, their misses overlapping: nothing here
     /// waits for what it reads, which turning one account after the other into a change does.
     fn fetch(&self, accounts: &[Ranked]) {
+        let extras = self.extras.get();
         let read = |sum: u64, ranked: &Ranked| {
-            let cell = &self.cells[ranked.account as usize];
+            let account = ranked.account as usize;
+            let cell = &self.cells[account];
             let (Address::Key(PublicKey(id)) | Address::Contract(ContractId(id))) =
-                &self.addresses[ranked.account as usize];
+                &self.addresses[account];
+            // Looking whether a lock is taken, which it is not, reads what it guards as well.
+            let locked = extras.is_some_and(|extras| extras[account].is_locked());
             // Both ends: an address may lie in two cache lines.
-            sum ^ cell.native.load(Ordering::Relaxed) ^ u64::from(id[0] ^ id[31])
+            let ends = u64::from(id[0] ^ id[31]) ^ u64::from(locked);
+            sum ^ cell.native.load(Ordering::Relaxed) ^ ends
         };
         std::hint::black_box(accounts.iter().fold(0, read));
+    }
+
+    /// What the block changed of everything rarer of an account.
+    fn take_extras(&self, account: AccountIdx) -> Option<Box<Extras>> {
+        self.extras.get().and_then(|extras| extras[account as usize].lock().take())
+    }
+
+    fn account_change(&self, account: AccountIdx, extras: Option<&Extras>, section: &mut Section) {
+        let cell = &self.cells[account as usize];
+        // Most of those whose slots changed are as they were: they need not be copied, which would
+        // fetch the count of those who share their assets.
+        let same_assets = extras.is_none_or(|extras| extras.assets.is_empty());
+        if same_assets && cell.has_base_values() {
+            return;
+        }
+        let value = value(cell, extras);
+        if value != cell.base {
+            section.push(Change {
+                key: StateKey::Account(self.address(account)),
+                old: cell.base.exists().then(|| StateValue::Account(cell.base.clone())),
+                new: value.exists().then_some(StateValue::Account(value)),
+            });
+        }
     }
 
     fn extra_changes(
@@ -155,6 +183,20 @@ impl Overlay {
         }
         Ok(())
     }
+}
+
+/// Brings what the block changed on some accounts into the cache as [`Overlay::fetch`] does.
+fn fetch_extras(taken: &[Option<Box<Extras>>]) {
+    fn read<C>(published: Option<&Published<C>>) -> u64 {
+        let bytes = published.map(|it| it.contract.0[0] ^ it.key.first().copied().unwrap_or(0));
+        u64::from(bytes.unwrap_or(0))
+    }
+    let read = |sum: u64, extras: &Box<Extras>| {
+        let Extras { assets, slots, counters, contract } = &**extras;
+        let rare = u64::from(assets.is_empty() ^ contract.is_some());
+        sum ^ rare ^ read(slots.entries().first()) ^ read(counters.entries().first())
+    };
+    std::hint::black_box(taken.iter().flatten().fold(0, read));
 }
 
 /// An account after the block.

@@ -112,6 +112,12 @@ impl AccountCell {
             base,
         }
     }
+
+    /// Whether nonce and native balance are as before the block.
+    fn has_base_values(&self) -> bool {
+        self.nonce.load(Ordering::Relaxed) == self.base.nonce.0
+            && self.native.load(Ordering::Relaxed) == self.base.native.0
+    }
 }
 
 impl Overlay {
