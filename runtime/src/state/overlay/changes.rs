@@ -191,12 +191,12 @@ fn fetch_extras(taken: &[Option<Box<Extras>>]) {
         let bytes = published.map(|it| it.contract.0[0] ^ it.key.first().copied().unwrap_or(0));
         u64::from(bytes.unwrap_or(0))
     }
-    let read = |sum: u64, extras: &Box<Extras>| {
-        let Extras { assets, slots, counters, contract } = &**extras;
+    let read = |sum: u64, extras: &Extras| {
+        let Extras { assets, slots, counters, contract } = extras;
         let rare = u64::from(assets.is_empty() ^ contract.is_some());
         sum ^ rare ^ read(slots.entries().first()) ^ read(counters.entries().first())
     };
-    std::hint::black_box(taken.iter().flatten().fold(0, read));
+    std::hint::black_box(taken.iter().filter_map(Option::as_deref).fold(0, read));
 }
 
 /// An account after the block.
