@@ -33,7 +33,7 @@ fi
 
 missing=
 cargo build --release --locked --package peers
-for engine in ${*:-tos revm litesvm soroban cosmwasm}; do
+for engine in ${*:-tos revm litesvm near soroban cosmwasm}; do
     cargo build --release --locked --package "peer-$engine" || missing="$missing $engine"
 done
 [ -z "$missing" ] || { echo "not built:$missing"; exit 1; }

@@ -1,4 +1,4 @@
-//! What all engines share: the work, how it is measured and checked, and how they talk to the runner.
+//! What all engines share: the work, how it is measured and checked, how they talk to the runner.
 //!
 //! An engine is an [`Engine`] that opens [`Ledger`]s; [`serve`] does the rest of its binary, and
 //! [`rehearse`] of its test. Everybody gets the same transfers and the same allocator, and every

@@ -1,4 +1,4 @@
-//! TOS Runtime on the common work: blocks of transactions, from a verified block to receipts, change
+//! TOS Runtime on the common work: blocks of transactions, from verified block to receipts, change
 //! set and digests.
 
 use anyhow::{Context, ensure};

@@ -1,5 +1,5 @@
-//! Starts the engines' binaries, has them take turns, and prints what it took them. Knows nothing of
-//! engines but their names.
+//! Starts the engines, has them take turns, and prints what it took them. Knows nothing of engines
+//! but their names.
 
 mod args;
 mod peer_process;

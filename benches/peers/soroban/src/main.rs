@@ -1,4 +1,4 @@
-//! The Soroban host on the common work: a fresh host per transaction from encoded entries to encoded
+//! Soroban's host on the common work: a fresh host per transaction from encoded entries to encoded
 //! changes, as a node of the network calls it. Has no plain transfers; those are the node's.
 
 use std::collections::HashMap;

@@ -1,7 +1,7 @@
 //! A token for the CosmWasm vm: balances by address, payments by the sender of the message, an
 //! answer with the usual attributes. Balances are made by the genesis of the measurement.
 //!
-//! Without `cosmwasm-std`, which needs the standard library, which comes compiled with operators that
+//! Without `cosmwasm-std`, whose standard library comes compiled with operators that
 //! the vm refuses. What is here does the same work with less code: JSON in, JSON out, two balances
 //! read and written. Memory is given out and never taken back, since an instance lives for one
 //! message.
