@@ -213,7 +213,7 @@ impl Generator {
         match self.rng.below(8) {
             0 => self.allow_pool(50_000),
             1 => self.fill_pool(20_000, 5_000 + amount),
-            _ => self.pool_order("buy", &1_u64.to_le_bytes()).deposit(AssetId::NATIVE, amount),
+            _ => self.pool_order("buy", &1_u64.to_le_bytes()).deposit(AssetId::NATIVE, 1 + amount),
         }
     }
 
