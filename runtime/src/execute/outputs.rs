@@ -21,8 +21,8 @@ const FULL: u8 = 2;
 
 /// Marks of transactions that have finished; all workers share them.
 ///
-/// A mark is set when everything the transaction did is published. Release and acquire carry that
-/// to whoever finds the mark.
+/// Relaxed throughout: the countdowns of the executor carry what a transaction did to those that
+/// wait for it, and marks are collected when the workers are done.
 pub(super) struct Marks(Vec<AtomicU8>);
 
 impl Marks {
@@ -46,12 +46,12 @@ impl Marks {
 
     /// Notes that a plain transfer succeeded.
     pub(super) fn plain(&self, tx: TxIndex) {
-        self.0[tx as usize].store(PLAIN, Ordering::Release);
+        self.0[tx as usize].store(PLAIN, Ordering::Relaxed);
     }
 
     /// Notes that a transaction has an output of its own.
     pub(super) fn full(&self, tx: TxIndex) {
-        self.0[tx as usize].store(FULL, Ordering::Release);
+        self.0[tx as usize].store(FULL, Ordering::Relaxed);
     }
 }
 

@@ -27,7 +27,7 @@ use crate::error::EngineError;
 use crate::execute::{Terms, WorkerPool};
 use crate::schedule::{AccessTable, AccountIdx, TableBuilder, TableTx, index_u32};
 use crate::state::{AccountCell, ChainState};
-use crate::types::{Block, TransactionType};
+use crate::types::Block;
 
 /// Parts and ranges per worker: enough that workers finish at about the same time.
 const PIECES_PER_WORKER: usize = 4;
@@ -70,16 +70,6 @@ pub(crate) fn resolve(
     }
 }
 
-/// Whether a transaction calls, deploys or upgrades a contract.
-fn needs_module(data: &TransactionType) -> bool {
-    match data {
-        TransactionType::Transfers(_) | TransactionType::Burn { .. } => false,
-        TransactionType::DeployContract { .. }
-        | TransactionType::InvokeContract { .. }
-        | TransactionType::UpgradeContract { .. } => true,
-    }
-}
-
 fn resolve_at_once(block: &Block, chain: &ChainState) -> Result<Resolved, EngineError> {
     let mut builder = TableBuilder::with_capacity(block.transactions().len());
     let mut entries = Vec::new();
@@ -87,7 +77,7 @@ fn resolve_at_once(block: &Block, chain: &ChainState) -> Result<Resolved, Engine
     for (index, tx) in (0..).zip(block.transactions()) {
         access::collect(tx, &mut entries);
         builder.push(&entries, TableTx::new(&entries, tx.gas_limit));
-        if needs_module(&tx.data) {
+        if tx.data.is_call() {
             contract_txs.push(index);
         }
     }

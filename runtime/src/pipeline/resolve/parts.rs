@@ -5,7 +5,6 @@ use std::ops::Range;
 use tos_host_api::{AccessEntry, AccessMode, Address, Hash, TxIndex};
 
 use super::super::check::PartFacts;
-use super::needs_module;
 use crate::access;
 use crate::execute::{Payment, Terms};
 use crate::schedule::{TableTx, index_u32};
@@ -62,7 +61,7 @@ impl Part {
             };
             roles.extend(own.iter().map(role));
             payments.push(Payment::of(tx, own.len(), terms));
-            if needs_module(&tx.data) {
+            if tx.data.is_call() {
                 contract_txs.push(index_u32(index));
             }
             facts.add(tx, params_id);

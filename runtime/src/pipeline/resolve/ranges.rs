@@ -52,9 +52,7 @@ impl NumberedRange {
         }
         Ok(Self { shards, start: 0, addresses, len: cells.len(), cells, numbers })
     }
-}
 
-impl NumberedRange {
     /// The index of the range's first account.
     pub(crate) fn start(&self) -> AccountIdx {
         self.start

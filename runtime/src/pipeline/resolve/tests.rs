@@ -11,7 +11,7 @@ use crate::error::InvalidBlock;
 use crate::outcome::{Digests, HeaderParts, seal};
 use crate::state::{Account, Change, ChangeSet, StateKey, StateValue};
 use crate::storage::{ChainMeta, CommitBatch, MemoryStorage, Storage};
-use crate::types::{BlockContext, Transfer, UnsignedTransaction};
+use crate::types::{BlockContext, TransactionType, Transfer, UnsignedTransaction};
 use crate::verify::VerifiedTransaction;
 
 const SENDERS: u64 = 12;

@@ -26,6 +26,8 @@
 use wasm_encoder::InstructionSink;
 use wasmparser::Operator;
 
+use super::operators::OperatorClass;
+
 /// Bytes behind an address that one write may reach without its own distance: offsets of fields,
 /// and the length of what is stored. A round number above most of the former.
 pub const WRITE_REACH: u32 = 256;
@@ -121,19 +123,7 @@ impl WriteLocals {
 
 /// Whether an operator writes memory.
 pub(super) fn writes(operator: &Operator<'_>) -> bool {
-    use Operator as O;
-    matches!(
-        operator,
-        O::I32Store { .. }
-            | O::I32Store8 { .. }
-            | O::I32Store16 { .. }
-            | O::I64Store { .. }
-            | O::I64Store8 { .. }
-            | O::I64Store16 { .. }
-            | O::I64Store32 { .. }
-            | O::MemoryCopy { .. }
-            | O::MemoryFill { .. }
-    )
+    matches!(OperatorClass::of(operator), Some(OperatorClass::Store | OperatorClass::MemoryBulk))
 }
 
 /// Bytes of memory that a function takes for its frame, as far as its first operators tell:
