@@ -9,7 +9,7 @@ use tos_host_api::Hash;
 use super::{Background, ContractEngine, Inner, TipState};
 use crate::config::{EngineConfig, ProtocolParams};
 use crate::error::{EngineError, OpenError};
-use crate::execute::{ExecutionObserver, WorkerPool};
+use crate::execute::{ExecutionObserver, Observer, WorkerPool};
 use crate::genesis::Genesis;
 use crate::pipeline::Pipeline;
 use crate::sandbox::{Modules, ModulesConfig};
@@ -22,7 +22,7 @@ pub struct ContractEngineBuilder {
     storage: Option<Arc<dyn Storage>>,
     config: EngineConfig,
     genesis: Option<Genesis>,
-    observer: Option<Arc<dyn ExecutionObserver>>,
+    observer: Option<Observer>,
 }
 
 impl ContractEngineBuilder {
@@ -50,7 +50,7 @@ impl ContractEngineBuilder {
     /// Who is told what the engine does.
     #[must_use]
     pub fn observer(mut self, observer: impl ExecutionObserver) -> Self {
-        self.observer = Some(Arc::new(observer));
+        self.observer = Some(Observer::new(observer));
         self
     }
 

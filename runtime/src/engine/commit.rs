@@ -63,6 +63,8 @@ impl ContractEngine {
 
     /// Writes staged blocks up to a height, in order.
     pub(crate) fn persist(&self, topoheight: TopoHeight) -> Result<(), EngineError> {
+        // Before the lock, which a rollback may hold while it waits for the block of an observer.
+        self.check_usable()?;
         let _writer = self.inner.writer.lock();
         self.check_usable()?;
         loop {

@@ -22,6 +22,7 @@ pub use query::{Simulation, View};
 
 use crate::config::{EngineConfig, ProtocolParams};
 use crate::error::{EngineError, InvalidBlock, InvalidTransaction};
+use crate::execute::inside_observer;
 use crate::outcome::BlockOutcome;
 use crate::pipeline::{Mode, Pipeline, check_count};
 use crate::storage::BlockRecord;
@@ -127,13 +128,13 @@ impl ContractEngine {
     /// The newest committed block.
     #[must_use]
     pub fn tip(&self) -> Tip {
-        self.inner.tip.read().tip
+        self.inner.tip.read_recursive().tip
     }
 
     /// The context of a block that builds on the tip and leaves the stable height where it is.
     #[must_use]
     pub fn next_context(&self, timestamp: u64) -> BlockContext {
-        self.inner.tip.read().next(timestamp)
+        self.inner.tip.read_recursive().next(timestamp)
     }
 
     /// Verifies one transaction.
@@ -233,6 +234,10 @@ impl ContractEngine {
     }
 
     fn check_usable(&self) -> Result<(), EngineError> {
+        if inside_observer() {
+            // Some thread holds the tip; waiting for it behind a commit would never end.
+            return Err(EngineError::CalledFromObserver);
+        }
         match self.inner.poisoned.get() {
             Some(reason) => Err(EngineError::Poisoned(reason.clone())),
             None => Ok(()),

@@ -5,6 +5,7 @@
 mod authoring;
 mod bad_blocks;
 mod bad_modules;
+mod bad_requests;
 mod bad_transactions;
 mod calls;
 mod commit;

@@ -197,20 +197,6 @@ fn rules_are_part_of_the_chains_name() {
 }
 
 #[test]
-fn a_configuration_out_of_range_is_refused() {
-    for threads in [0, EngineConfig::THREADS_MAX + 1] {
-        let config = EngineConfig { max_parallel_threads: threads, ..EngineConfig::default() };
-        let builder = ContractEngine::builder().genesis(genesis(1)).config(config);
-        match builder.build().map(|engine| engine.tip()) {
-            Err(EngineError::Open(OpenError::Config { field, found, .. })) => {
-                assert_eq!((field, found), ("max_parallel_threads", threads.to_string()));
-            }
-            other => panic!("expected a configuration error, found {other:?}"),
-        }
-    }
-}
-
-#[test]
 fn zero_allocations_create_an_asset_but_no_account() {
     let genesis = genesis(1).with_balance(account(5), AssetId([6; 32]), Amount(0));
     let chain = Chain::build(ContractEngine::builder().genesis(genesis));
