@@ -8,6 +8,7 @@ mod bad_modules;
 mod bad_transactions;
 mod calls;
 mod commit;
+mod crash;
 mod equivalence;
 mod explain;
 mod golden;
