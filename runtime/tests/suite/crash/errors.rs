@@ -1,7 +1,7 @@
 //! Disks that fail once: what has an unknown outcome is not tried again, nothing is acknowledged after
 //! it, and the database is found whole when it is opened anew.
 
-use tos_runtime::testing::{DiskCall, DiskFault, SimulatedDisk, Survivors};
+use tos_runtime::testing::{DiskCall, DiskFault, Operation, SimulatedDisk, Survivors};
 use tos_runtime::{ContractEngine, EngineError, TopoHeight};
 
 use super::recorded::Recorded;
@@ -164,7 +164,7 @@ fn bad_s10_a_block_that_finds_no_space_is_refused_and_commits_when_there_is_some
             .operations()
             .iter()
             .filter_map(|operation| match operation {
-                tos_runtime::testing::Operation::SetLen(len) => Some(*len),
+                Operation::SetLen(len) => Some(*len),
                 _ => None,
             })
             .collect();

@@ -59,7 +59,9 @@ fn crash_again_and_again(recorded: &Recorded, rng: &mut Rng, what: &str) -> (u64
         drop(storage);
         let recording = disk.recording();
         let last = recording.operations().len();
-        let cut = first + rng.below((last - first) as u64 + 1) as usize;
+        let inside_it = open > first && rng.percent(60);
+        let end = if inside_it { open - 1 } else { last };
+        let cut = first + rng.below((end - first) as u64 + 1) as usize;
         if cut < open {
             inside += 1;
         } else {
