@@ -10,7 +10,7 @@ const PEOPLE: u64 = 12;
 const BLOCKS_PER_CHAIN: u64 = 20;
 
 /// Blocks to try; more with `TOS_EQUIVALENCE_BLOCKS`. `TOS_EQUIVALENCE_SEED` starts elsewhere.
-fn setting(name: &str, default: u64) -> u64 {
+pub(crate) fn setting(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().map_or(default, |text| {
         text.parse().unwrap_or_else(|_| panic!("{name} is {text:?}, expected a number"))
     })

@@ -9,6 +9,7 @@ mod bad_requests;
 mod bad_transactions;
 mod calls;
 mod commit;
+mod crash;
 mod equivalence;
 mod explain;
 mod golden;
