@@ -15,6 +15,7 @@ mod host_calls;
 mod kit;
 mod laws;
 mod lessons;
+mod model;
 mod payments;
 mod properties;
 mod recorded_gas;
