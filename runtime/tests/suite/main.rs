@@ -19,4 +19,5 @@ mod model;
 mod payments;
 mod properties;
 mod recorded_gas;
+mod replicas;
 mod support;
