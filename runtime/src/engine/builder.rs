@@ -74,8 +74,7 @@ impl ContractEngineBuilder {
         let tip = storage.record(meta.topoheight)?.ok_or_else(|| {
             EngineError::Corrupt(format!("the record of the tip {} is missing", meta.topoheight))
         })?;
-        let mut tip = TipState::of(&tip);
-        tip.tip.stable_topoheight = meta.stable_topoheight;
+        let tip = TipState::of(&tip).with_stable(meta.stable_topoheight);
         if tip.tip.state_digest != meta.state_digest {
             let text = "the tip's record and the database's own account of it disagree";
             return Err(EngineError::Corrupt(text.into()));
@@ -103,7 +102,7 @@ impl ContractEngineBuilder {
                 genesis: meta.genesis,
                 tip: RwLock::new(tip),
                 staged: Mutex::new(VecDeque::new()),
-                writer: Mutex::new(()),
+                writer: Mutex::new(meta.stable_topoheight),
                 persister: Background::start("tos-persist")?,
                 poisoned: OnceLock::new(),
             }),

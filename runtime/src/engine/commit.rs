@@ -47,7 +47,7 @@ impl ContractEngine {
         }
         record.change_set.check_order()?;
         self.inner.pipeline.chain.apply(&record.change_set);
-        *tip = TipState::of(&record);
+        *tip = TipState::of(&record).with_stable(tip.tip.stable_topoheight);
         self.inner.staged.lock().push_back(record);
         Ok(topoheight)
     }
@@ -65,16 +65,17 @@ impl ContractEngine {
     pub(crate) fn persist(&self, topoheight: TopoHeight) -> Result<(), EngineError> {
         // Before the lock, which a rollback may hold while it waits for the block of an observer.
         self.check_usable()?;
-        let _writer = self.inner.writer.lock();
+        let mut stable = self.inner.writer.lock();
         self.check_usable()?;
         loop {
             let front = self.inner.staged.lock().front().cloned();
             let Some(record) = front.filter(|r| r.header.context.topoheight <= topoheight) else {
                 break;
             };
-            let meta = self.meta(&TipState::of(&record).tip);
+            let meta = self.meta(&TipState::of(&record).with_stable(*stable).tip);
             let changes = &record.change_set;
             self.write(&CommitBatch { meta: &meta, record: Some(&record), changes })?;
+            *stable = meta.stable_topoheight;
             self.inner.staged.lock().pop_front();
         }
         self.trim();
@@ -107,9 +108,8 @@ impl ContractEngine {
             return Ok(());
         }
         let changes = self.undo(topoheight, highest)?;
-        let mut target = TipState::of(&self.stored(topoheight)?);
         // What was stable stays stable.
-        target.tip.stable_topoheight = lowest;
+        let target = TipState::of(&self.stored(topoheight)?).with_stable(lowest);
         let meta = self.meta(&target.tip);
         self.write(&CommitBatch { meta: &meta, record: None, changes: &changes })?;
         self.inner.pipeline.chain.apply(&changes);

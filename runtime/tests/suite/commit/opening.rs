@@ -2,8 +2,8 @@
 
 use tos_runtime::prepare::OperatorCosts;
 use tos_runtime::{
-    Amount, AssetId, ChainId, ContractEngine, EngineConfig, EngineError, Gas, Genesis, OpenError,
-    ProtocolParams, RedbStorage, Storage,
+    Amount, AssetId, ChainId, ContractEngine, EngineError, Gas, Genesis, OpenError, ProtocolParams,
+    RedbStorage, Storage,
 };
 
 use crate::support::{

@@ -6,8 +6,8 @@ use tos_runtime::{ContractEngine, EngineError, TopoHeight};
 
 use super::recorded::Recorded;
 use super::story::{Mark, Step};
-use crate::equivalence::setting;
 use crate::support::Rng;
+use crate::support::setting;
 
 /// Faults that are tried with one story.
 const FAULTS_PER_STORY: u64 = 500;

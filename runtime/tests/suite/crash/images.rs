@@ -6,8 +6,8 @@ use std::ops::RangeInclusive;
 use tos_runtime::testing::{SimulatedDisk, Survivors};
 
 use super::recorded::Recorded;
-use crate::equivalence::setting;
 use crate::support::Rng;
+use crate::support::setting;
 
 /// Images of one story: each of its operations is the last one a few times.
 const IMAGES_PER_STORY: u64 = 2_000;

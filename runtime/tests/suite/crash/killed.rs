@@ -15,8 +15,8 @@ use tos_runtime::{RedbStorage, StorageError};
 use super::machine::Machine;
 use super::recorded::BLOCKS;
 use super::story::{Mark, Story};
-use crate::equivalence::setting;
 use crate::support::Rng;
+use crate::support::setting;
 
 /// The name of the test below that is the process to be killed.
 const VICTIM: &str = "crash::killed::a_process_plays_its_story_on_a_file";

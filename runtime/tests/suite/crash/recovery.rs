@@ -4,8 +4,8 @@ use tos_runtime::Storage;
 use tos_runtime::testing::{Moment, SimulatedDisk, Survivors};
 
 use super::recorded::Recorded;
-use crate::equivalence::setting;
 use crate::support::Rng;
+use crate::support::setting;
 
 /// Most crashes inside one another.
 const NESTED_MAX: u64 = 10;
