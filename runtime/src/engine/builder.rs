@@ -1,9 +1,8 @@
 //! Opens an engine: checks the configuration, starts a chain or continues one.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use parking_lot::{Mutex, RwLock};
 use tos_host_api::Hash;
 
 use super::{Background, ContractEngine, Inner, TipState};
@@ -15,6 +14,7 @@ use crate::pipeline::Pipeline;
 use crate::sandbox::{Modules, ModulesConfig};
 use crate::state::ChainState;
 use crate::storage::{ChainMeta, CommitBatch, MemoryStorage, STORAGE_FORMAT, Storage};
+use crate::sync::{Mutex, OnceLock, RwLock};
 
 /// Collects what an engine needs. Without a storage it keeps the chain in memory.
 #[derive(Default)]

@@ -10,9 +10,8 @@ mod pending;
 mod query;
 
 use std::collections::VecDeque;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use parking_lot::{Mutex, RwLock};
 use tos_host_api::{Hash, TopoHeight};
 
 pub use builder::ContractEngineBuilder;
@@ -26,6 +25,7 @@ use crate::execute::inside_observer;
 use crate::outcome::BlockOutcome;
 use crate::pipeline::{Mode, Pipeline, check_count};
 use crate::storage::BlockRecord;
+use crate::sync::{Mutex, OnceLock, RwLock};
 use crate::types::{Block, BlockContext, Transaction, UnverifiedBlock};
 use crate::verify::{SIGNATURE_BATCH, VerifiedTransaction, verify_batch};
 

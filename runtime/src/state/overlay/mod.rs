@@ -11,8 +11,7 @@ mod changes;
 mod extras;
 mod order;
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use tos_host_api::{AccessMode, Address, AssetId, TxIndex};
 
@@ -26,6 +25,8 @@ use super::journal::{AccountDraft, Journal};
 use crate::error::EngineError;
 use crate::execute::{Payment, PlainTransfer};
 use crate::schedule::AccountIdx;
+use crate::sync::OnceLock;
+use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// Values of the block's accounts and of the slots in their partitions.
 pub(crate) struct Overlay {
