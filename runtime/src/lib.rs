@@ -81,6 +81,7 @@ mod config;
 mod digest;
 mod gas;
 mod genesis;
+mod protocol;
 
 mod state;
 
@@ -121,6 +122,7 @@ pub use gas::CostTable;
 pub use genesis::{Allocation, Genesis};
 pub use metrics::{ExecutionMetrics, StageTimes};
 pub use outcome::BlockOutcome;
+pub use protocol::{EngineId, ProtocolPeriod, ProtocolSchedule};
 pub use sandbox::prepare;
 pub use schedule::{Batch, Dependency, Schedule, Wait};
 pub use state::{

@@ -201,13 +201,16 @@ pub(crate) fn seal(
     change_set: ChangeSet,
     results: Vec<u8>,
 ) -> BlockRecord {
-    let HeaderParts { context, beneficiary, block_hash } = header;
+    let HeaderParts { context, beneficiary, block_hash, announced } = header;
     let Digests { delta: delta_hash, receipts: receipts_hash } = digests;
     let mut hasher = blake3::Hasher::new_derive_key("tos-runtime state digest v1");
     hasher.update(&context.parent.0);
     hasher.update(&delta_hash.0);
     hasher.update(&receipts_hash.0);
     hasher.update(&borsh::to_vec(&(&context, &beneficiary)).expect("writing to a Vec cannot fail"));
+    if let Some(params) = announced {
+        hasher.update(&params.0);
+    }
     let state_digest = Hash(*hasher.finalize().as_bytes());
     let header =
         BlockHeader { context, beneficiary, block_hash, delta_hash, receipts_hash, state_digest };
@@ -225,6 +228,8 @@ pub(crate) struct HeaderParts {
     pub(crate) context: BlockContext,
     pub(crate) beneficiary: Option<tos_host_api::Address>,
     pub(crate) block_hash: Hash,
+    /// Id of the parameters that begin to hold with this block, if any do.
+    pub(crate) announced: Option<Hash>,
 }
 
 #[cfg(test)]

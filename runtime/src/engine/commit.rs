@@ -146,7 +146,7 @@ impl ContractEngine {
         ChainMeta {
             format: STORAGE_FORMAT,
             genesis: self.inner.genesis,
-            params: self.inner.pipeline.params.encode(),
+            params: self.inner.pipeline.rules.schedule().encode(),
             topoheight: tip.topoheight,
             stable_topoheight: tip.stable_topoheight,
             state_digest: tip.state_digest,

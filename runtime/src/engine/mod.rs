@@ -24,6 +24,7 @@ use crate::config::{EngineConfig, ProtocolParams};
 use crate::error::{EngineError, InvalidBlock, InvalidTransaction};
 use crate::outcome::BlockOutcome;
 use crate::pipeline::{Mode, Pipeline, check_count};
+use crate::protocol::ProtocolSchedule;
 use crate::storage::BlockRecord;
 use crate::types::{Block, BlockContext, Transaction, UnverifiedBlock};
 use crate::verify::{SIGNATURE_BATCH, VerifiedTransaction, verify_batch};
@@ -92,11 +93,16 @@ impl TipState {
         }
     }
 
+    /// Height of a block on this tip.
+    fn next_height(&self) -> TopoHeight {
+        // Heights are counted up from 0 one by one; 2^64 blocks do not happen.
+        TopoHeight(self.tip.topoheight.0 + 1)
+    }
+
     /// The context of a block on this tip.
     fn next(&self, timestamp: u64) -> BlockContext {
         BlockContext {
-            // Heights are counted up from 0 one by one; 2^64 blocks do not happen.
-            topoheight: TopoHeight(self.tip.topoheight.0 + 1),
+            topoheight: self.next_height(),
             stable_topoheight: self.tip.stable_topoheight,
             timestamp,
             block_version: self.block_version.max(1),
@@ -112,10 +118,18 @@ impl ContractEngine {
         ContractEngineBuilder::default()
     }
 
-    /// The parameters of the chain.
+    /// The parameters of the next block: those at the height above the tip's.
     #[must_use]
     pub fn params(&self) -> &ProtocolParams {
-        &self.inner.pipeline.params
+        let next = self.inner.tip.read().next_height();
+        &self.inner.pipeline.rules.at(next).params
+    }
+
+    /// The parameters of the chain by height, those to come included. Changes are added when an
+    /// engine is built, see [`ContractEngineBuilder::params_at`].
+    #[must_use]
+    pub fn protocol(&self) -> &ProtocolSchedule {
+        self.inner.pipeline.rules.schedule()
     }
 
     /// The local choices this engine was built with.
@@ -136,7 +150,7 @@ impl ContractEngine {
         self.inner.tip.read().next(timestamp)
     }
 
-    /// Verifies one transaction.
+    /// Verifies one transaction, for the next block and all others with the same parameters.
     ///
     /// # Errors
     /// The first static fault, see [`VerifiedTransaction::verify`].
@@ -151,8 +165,9 @@ impl ContractEngine {
     /// transaction that is not valid.
     pub fn verify_block(&self, block: UnverifiedBlock) -> Result<Block, EngineError> {
         let UnverifiedBlock { context, beneficiary, mut transactions } = block;
+        let params = &self.inner.pipeline.rules.at(context.topoheight).params;
         // Before the expensive part; everything else is checked when the block is executed.
-        check_count(transactions.len(), self.params())?;
+        check_count(transactions.len(), params)?;
         let mut parts = Vec::with_capacity(transactions.len().div_ceil(SIGNATURE_BATCH));
         while transactions.len() > SIGNATURE_BATCH {
             let rest = transactions.split_off(transactions.len() - SIGNATURE_BATCH);
@@ -160,7 +175,7 @@ impl ContractEngine {
         }
         parts.push(Mutex::new(transactions));
         parts.reverse();
-        let params = Arc::clone(&self.inner.pipeline.params);
+        let params = Arc::clone(params);
         let verified = self.inner.pipeline.pool.map(parts.len(), move |part| {
             let part: &Mutex<Vec<Transaction>> = &parts[part];
             verify_batch(std::mem::take(&mut *part.lock()), &params)

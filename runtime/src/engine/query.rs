@@ -123,10 +123,11 @@ impl ContractEngine {
     pub fn simulate(&self, tx: &UnsignedTransaction) -> Result<Simulation, EngineError> {
         self.check_usable()?;
         let tip = self.inner.tip.read();
+        let params = &self.inner.pipeline.rules.at(tip.next_height()).params;
         let mut tx = tx.clone();
         tx.access.clear();
         loop {
-            let intrinsic_gas = match check_shape(&tx, self.params()) {
+            let intrinsic_gas = match check_shape(&tx, params) {
                 Ok(intrinsic_gas) => intrinsic_gas,
                 Err(invalid) => return Ok(Simulation::invalid(&tx, invalid)),
             };
@@ -159,7 +160,9 @@ impl ContractEngine {
     ) -> Result<(TxOutput, ChangeSet), EngineError> {
         let pipeline = &self.inner.pipeline;
         let (table, overlay) = self.private_overlay(set.entries(), tx.gas_limit)?;
-        let loaded = load_modules(&pipeline.chain, &pipeline.modules, once(&tx.data))?;
+        let preparation = &pipeline.rules.at(tip.next_height()).preparation;
+        let data = once(&tx.data);
+        let loaded = load_modules(&pipeline.chain, &pipeline.modules, preparation, data)?;
         let env = self.private_env(tip, loaded);
         let makes_calls = env.runs_contracts();
         let reference = TxRef { tx, id: tx.id(), intrinsic_gas, index: 0 };
@@ -184,10 +187,12 @@ impl ContractEngine {
     /// What a block of one transaction on the tip would share.
     fn private_env(&self, tip: &TipState, (contracts, deployed): LoadedModules) -> BlockEnv {
         let pipeline = &self.inner.pipeline;
+        let rules = pipeline.rules.at(tip.next_height());
         BlockEnv {
             context: Arc::new(next_block(tip)),
-            params: Arc::clone(&pipeline.params),
+            params: Arc::clone(&rules.params),
             modules: Arc::clone(&pipeline.modules),
+            preparation: Arc::clone(&rules.preparation),
             contracts,
             deployed,
             observer: None,
@@ -226,7 +231,9 @@ impl ContractEngine {
         self.check_usable()?;
         let tip = self.inner.tip.read();
         let pipeline = &self.inner.pipeline;
-        let callable = callable(&pipeline.chain, &pipeline.modules, &contract)?
+        let rules = pipeline.rules.at(tip.next_height());
+        let (chain, modules) = (&pipeline.chain, &pipeline.modules);
+        let callable = callable(chain, modules, &rules.preparation, &contract)?
             .ok_or(EngineError::NoSuchContract(contract))?;
         if !callable.module.info.has_entry(entry) {
             return Ok(View {
@@ -238,7 +245,7 @@ impl ContractEngine {
         }
         // Each account found costs one more run.
         const ACCOUNTS_MAX: usize = limits::ACCESS_ENTRIES_MAX;
-        let gas = self.params().transaction_gas_limit;
+        let gas = rules.params.transaction_gas_limit;
         let env = Arc::new(self.private_env(&tip, Default::default()));
         let mut set = AccessSet::default();
         loop {
@@ -285,10 +292,12 @@ impl ContractEngine {
     /// The engine failed; a module that the gate refuses is no error here.
     pub fn warm(&self, tx: &Transaction) -> Result<(), EngineError> {
         self.check_usable()?;
-        let _tip = self.inner.tip.read();
+        let tip = self.inner.tip.read();
         let pipeline = &self.inner.pipeline;
-        check_shape(tx, self.params()).map_or(Ok(()), |_| {
-            load_modules(&pipeline.chain, &pipeline.modules, once(&tx.data))?;
+        let rules = pipeline.rules.at(tip.next_height());
+        check_shape(tx, &rules.params).map_or(Ok(()), |_| {
+            let data = once(&tx.data);
+            load_modules(&pipeline.chain, &pipeline.modules, &rules.preparation, data)?;
             for entry in AccessSet::of(tx).entries() {
                 pipeline.chain.account(&entry.account)?;
             }

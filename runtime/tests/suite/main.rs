@@ -19,3 +19,4 @@ mod payments;
 mod properties;
 mod recorded_gas;
 mod support;
+mod versions;
