@@ -1,5 +1,7 @@
 //! Local choices (`EngineConfig`) and what every node must agree on (`ProtocolParams`).
 
+use std::path::PathBuf;
+
 use borsh::{BorshDeserialize, BorshSerialize};
 use tos_host_api::{ChainId, Gas, Hash};
 
@@ -25,6 +27,17 @@ pub struct EngineConfig {
     /// `true` keeps instances of contracts from call to call, restored to what a fresh one is;
     /// `false` makes a fresh one for each call, which takes several times as long.
     pub reuse_instances: bool,
+    /// Every block whose height is a multiple of this is executed once more after its commit,
+    /// sequentially, on a thread of its own, and compared to the last byte; 0 for none. If the
+    /// results differ, this engine or the machine under it is broken: every later call is refused
+    /// with [`crate::EngineError::Diverged`], and the node has to stop.
+    ///
+    /// Takes about the time of a sequential execution on one core. Nobody waits for it: a block is
+    /// skipped when two are under way already, see [`crate::ContractEngine::shadow_counts`].
+    pub shadow_sample: u32,
+    /// Where the [`crate::ReplayBundle`] of a block that came out otherwise is written. The folder
+    /// is made if it is not there.
+    pub shadow_folder: Option<PathBuf>,
 }
 
 impl EngineConfig {
@@ -55,6 +68,8 @@ impl Default for EngineConfig {
             state_cache_entries: 4_000_000,
             large_block_txs: 1_024,
             reuse_instances: true,
+            shadow_sample: 0,
+            shadow_folder: None,
         }
     }
 }

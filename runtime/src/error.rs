@@ -432,6 +432,21 @@ pub enum EngineError {
     /// An earlier error left the outcome of a commit unknown; reopen the database.
     #[error("the engine refuses work since an earlier commit failed: {0}; reopen the storage")]
     Poisoned(String),
+    /// A committed block came out otherwise when it was executed once more, sequentially: this
+    /// engine or the machine under it is broken, and what it commits cannot be relied on. The node
+    /// has to stop.
+    #[error(
+        "block {topoheight} comes out otherwise when it is executed sequentially: {difference}; \
+         {advice}; stop this node"
+    )]
+    Diverged {
+        /// Height of the block.
+        topoheight: TopoHeight,
+        /// The first difference.
+        difference: String,
+        /// Where the replay bundle is, or why there is none.
+        advice: String,
+    },
     /// A contract is not known to this node.
     #[error("no contract {0}")]
     NoSuchContract(ContractId),

@@ -95,6 +95,7 @@ mod pipeline;
 
 mod storage;
 
+mod bundle;
 mod engine;
 
 #[cfg(feature = "tokio")]
@@ -109,10 +110,13 @@ pub mod testing;
 pub use access::AccessSet;
 #[cfg(feature = "tokio")]
 pub use async_engine::AsyncEngine;
+pub use bundle::{BUNDLE_BYTES_MAX, BUNDLE_FORMAT, BundleError, Difference, Replay, ReplayBundle};
 pub use config::{EngineConfig, ProtocolParams};
 pub use description::{CallAccessError, Description, TemplateError};
 pub use ed25519_zebra::SigningKey;
-pub use engine::{ContractEngine, ContractEngineBuilder, PendingCommit, Simulation, Tip, View};
+pub use engine::{
+    ContractEngine, ContractEngineBuilder, PendingCommit, ShadowCounts, Simulation, Tip, View,
+};
 pub use error::{
     AccessFault, EngineError, InvalidBlock, InvalidTransaction, OpenError, StorageError,
     TransactionPart,

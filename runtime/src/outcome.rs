@@ -10,7 +10,7 @@ use crate::metrics::ExecutionMetrics;
 use crate::schedule::Schedule;
 use crate::state::ChangeSet;
 use crate::storage::{BlockHeader, BlockRecord};
-use crate::types::{BlockContext, Receipt};
+use crate::types::{Block, BlockContext, Receipt};
 
 /// The result of a transaction in its block.
 pub(crate) type TxResult = Result<Receipt, InvalidTransaction>;
@@ -25,6 +25,8 @@ pub struct BlockOutcome {
     pub(crate) schedule: Arc<Schedule>,
     pub(crate) metrics: ExecutionMetrics,
     pub(crate) recording: Option<Recording>,
+    /// The block, if it is to be executed once more after its commit.
+    pub(crate) sampled: Option<Block>,
 }
 
 impl BlockOutcome {
@@ -116,6 +118,7 @@ impl BlockOutcome {
             schedule: Arc::new(Schedule::new(&[])),
             metrics: ExecutionMetrics::default(),
             recording: None,
+            sampled: None,
         })
     }
 }

@@ -144,6 +144,7 @@ impl Pipeline {
             schedule,
             metrics,
             recording: executed.recording,
+            sampled: None,
         })
     }
 

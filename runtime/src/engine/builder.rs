@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use parking_lot::{Mutex, RwLock};
 use tos_host_api::{Hash, TopoHeight};
 
+use super::shadow::Shadow;
 use super::{Background, ContractEngine, Inner, TipState};
 use crate::config::{EngineConfig, ProtocolParams};
 use crate::error::{EngineError, OpenError};
@@ -107,6 +108,7 @@ impl ContractEngineBuilder {
             cut_min: config.large_block_txs,
             observer,
         };
+        let shadow = Shadow::start(&config)?;
         Ok(ContractEngine {
             inner: Arc::new(Inner {
                 config,
@@ -116,6 +118,7 @@ impl ContractEngineBuilder {
                 staged: Mutex::new(VecDeque::new()),
                 writer: Mutex::new(()),
                 persister: Background::start("tos-persist")?,
+                shadow,
                 poisoned: OnceLock::new(),
             }),
         })

@@ -8,6 +8,7 @@ mod describe;
 mod explain;
 mod pending;
 mod query;
+mod shadow;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, OnceLock};
@@ -19,6 +20,8 @@ pub use builder::ContractEngineBuilder;
 pub(crate) use pending::Background;
 pub use pending::PendingCommit;
 pub use query::{Simulation, View};
+use shadow::Shadow;
+pub use shadow::ShadowCounts;
 
 use crate::config::{EngineConfig, ProtocolParams};
 use crate::error::{EngineError, InvalidBlock, InvalidTransaction};
@@ -67,8 +70,18 @@ struct Inner {
     writer: Mutex<()>,
     /// Writes what is committed in the background. Ends with the engine.
     persister: Background,
-    /// Why the engine refuses work, once a commit has failed.
-    poisoned: OnceLock<String>,
+    /// Executes committed blocks once more, if that is asked for.
+    shadow: Option<Shadow>,
+    /// Why the engine refuses work.
+    poisoned: OnceLock<Poison>,
+}
+
+/// What an engine does not recover from.
+enum Poison {
+    /// Nobody knows what the database holds.
+    CommitFailed(String),
+    /// A block came out otherwise when it was executed once more.
+    Diverged { topoheight: TopoHeight, difference: String, advice: String },
 }
 
 /// The tip and what a simulated next block copies from it.
@@ -234,7 +247,21 @@ impl ContractEngine {
             };
         }
         check_position(context, &tip)?;
-        self.inner.pipeline.execute(block, mode)
+        let outcome = self.inner.pipeline.execute(block, mode)?;
+        let sampled = self.inner.shadow.as_ref().and_then(|shadow| shadow.sampled(block));
+        Ok(BlockOutcome { sampled, ..outcome })
+    }
+
+    /// Does something with the state that a block builds on, which is the tip's.
+    pub(crate) fn with_tip_of<R>(
+        &self,
+        block: &Block,
+        work: impl FnOnce(&Pipeline) -> Result<R, EngineError>,
+    ) -> Result<R, EngineError> {
+        self.check_usable()?;
+        let tip = self.inner.tip.read();
+        check_position(block.context(), &tip)?;
+        work(&self.inner.pipeline)
     }
 
     /// The record of a block that is applied or durable.
@@ -249,8 +276,15 @@ impl ContractEngine {
 
     fn check_usable(&self) -> Result<(), EngineError> {
         match self.inner.poisoned.get() {
-            Some(reason) => Err(EngineError::Poisoned(reason.clone())),
             None => Ok(()),
+            Some(Poison::CommitFailed(reason)) => Err(EngineError::Poisoned(reason.clone())),
+            Some(Poison::Diverged { topoheight, difference, advice }) => {
+                Err(EngineError::Diverged {
+                    topoheight: *topoheight,
+                    difference: difference.clone(),
+                    advice: advice.clone(),
+                })
+            }
         }
     }
 }

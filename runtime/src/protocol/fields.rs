@@ -72,7 +72,7 @@ impl ProtocolParams {
             operators,
         } = costs;
         let params = [
-            ("chain_id", chain_id.0.into()),
+            ("chain_id", chain_id.0),
             ("engine_version", u64::from(*engine_version)),
             ("block_transactions_max", u64::from(*block_transactions_max)),
             ("block_bytes_max", *block_bytes_max),

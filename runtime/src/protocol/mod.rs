@@ -160,6 +160,11 @@ impl Rules {
         Self { since, params: Arc::new(params), preparation }
     }
 
+    /// The first height they hold at.
+    pub(crate) fn since(&self) -> TopoHeight {
+        self.since
+    }
+
     /// Id of the parameters, if the block of this height is the first they hold for. Its state
     /// digest covers it, so that nodes that disagree about a change notice at its height, not with
     /// the first transaction that costs something else.
@@ -173,6 +178,12 @@ impl RuleBook {
     pub(crate) fn new(schedule: ProtocolSchedule) -> Self {
         let rules = |period: &ProtocolPeriod| Rules::new(period.since, period.params.clone());
         Self { rules: schedule.periods.iter().map(rules).collect(), schedule }
+    }
+
+    /// The rules of one block.
+    pub(crate) fn of(rules: Rules) -> Self {
+        let schedule = ProtocolSchedule::new((*rules.params).clone());
+        Self { rules: vec![rules], schedule }
     }
 
     /// The rules of the block of this height.
