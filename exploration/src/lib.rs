@@ -35,6 +35,7 @@ mod sync;
 #[allow(clippy::duplicate_mod, reason = "the sandbox declares some of them in its place")]
 mod sources {
     pub(crate) mod access;
+    pub(crate) mod bundle;
     pub(crate) mod config;
     pub(crate) mod description;
     pub(crate) mod digest;
@@ -47,6 +48,7 @@ mod sources {
     pub(crate) mod metrics;
     pub(crate) mod outcome;
     pub(crate) mod pipeline;
+    pub(crate) mod protocol;
     pub(crate) mod schedule;
     pub(crate) mod state;
     pub(crate) mod storage;

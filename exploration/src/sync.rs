@@ -93,6 +93,11 @@ impl<T> RwLock<T> {
         self.0.read().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
+    /// shuttle lets readers pass writers that wait, so its `read` is this already.
+    pub(crate) fn read_recursive(&self) -> shuttle::sync::RwLockReadGuard<'_, T> {
+        self.read()
+    }
+
     pub(crate) fn write(&self) -> shuttle::sync::RwLockWriteGuard<'_, T> {
         self.0.write().unwrap_or_else(|poisoned| poisoned.into_inner())
     }

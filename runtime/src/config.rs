@@ -1,12 +1,13 @@
 //! Local choices (`EngineConfig`) and what every node must agree on (`ProtocolParams`).
 
+use std::path::PathBuf;
+
 use borsh::{BorshDeserialize, BorshSerialize};
-use tos_host_api::functions::HOST_FUNCTIONS;
-use tos_host_api::{ChainId, Gas, Hash, limits};
+use tos_host_api::{ChainId, Gas, Hash};
 
 use crate::error::OpenError;
 use crate::gas::CostTable;
-use crate::sandbox::prepare::{self, OperatorCosts};
+use crate::protocol::{add_guest_limits, add_host_prices, add_module_limits};
 
 /// Local choices of one node. None of them can change a result.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +31,17 @@ pub struct EngineConfig {
     /// going on, so this bounds how long strangers who ask questions hold up a node: about a
     /// nanosecond of one core per gas. A transaction's own maximum holds as well.
     pub view_gas_limit: Gas,
+    /// Every block whose height is a multiple of this is executed once more after its commit,
+    /// sequentially, on a thread of its own, and compared to the last byte; 0 for none. If the
+    /// results differ, this engine or the machine under it is broken: every later call is refused
+    /// with [`crate::EngineError::Diverged`], and the node has to stop.
+    ///
+    /// Takes about the time of a sequential execution on one core. Nobody waits for it: a block is
+    /// skipped when two are under way already, see [`crate::ContractEngine::shadow_counts`].
+    pub shadow_sample: u32,
+    /// Where the [`crate::ReplayBundle`] of a block that came out otherwise is written. The folder
+    /// is made if it is not there.
+    pub shadow_folder: Option<PathBuf>,
 }
 
 impl EngineConfig {
@@ -61,12 +73,15 @@ impl Default for EngineConfig {
             large_block_txs: 1_024,
             reuse_instances: true,
             view_gas_limit: Gas(100_000_000),
+            shadow_sample: 0,
+            shadow_folder: None,
         }
     }
 }
 
-/// What every node of a chain must agree on. Fixed at genesis and stored with the chain; opening a
-/// database with other parameters is refused.
+/// What every node of a chain must agree on. Stored with the chain, from genesis on; opening a
+/// database with other parameters is refused. Others can take over at a height that is stated
+/// before it is reached, see [`crate::ProtocolSchedule`].
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct ProtocolParams {
     /// The network.
@@ -103,15 +118,6 @@ impl ProtocolParams {
         }
     }
 
-    /// Checks the prices of operators, so that no sum or product of them overflows the counter.
-    pub(crate) fn check(&self) -> Result<(), OpenError> {
-        let limit = OperatorCosts::PRICE_MAX;
-        match self.costs.operators.all().into_iter().find(|(_, price)| *price > limit) {
-            Some((price, found)) => Err(OpenError::PriceTooHigh { price, limit, found }),
-            None => Ok(()),
-        }
-    }
-
     /// The canonical encoding.
     ///
     /// # Panics
@@ -127,35 +133,9 @@ impl ProtocolParams {
     pub fn id(&self) -> Hash {
         let mut hasher = blake3::Hasher::new_derive_key("tos-runtime protocol parameters v1");
         hasher.update(&self.encode());
-        for limit in [
-            limits::KEY_LEN_MAX as u64,
-            limits::VALUE_LEN_MAX as u64,
-            limits::RETURN_LEN_MAX as u64,
-            limits::EVENT_TOPICS_MAX as u64,
-            limits::EVENT_DATA_LEN_MAX as u64,
-            limits::EVENTS_MAX as u64,
-            limits::ACCESS_ENTRIES_MAX as u64,
-            limits::TRANSFERS_MAX as u64,
-            limits::DEPOSITS_MAX as u64,
-            limits::INPUT_LEN_MAX as u64,
-            limits::ENTRY_LEN_MAX as u64,
-            limits::CODE_LEN_MAX as u64,
-            limits::MEMORY_PAGES_MAX,
-            limits::TABLE_ELEMENTS_MAX,
-            limits::CALL_DEPTH_MAX as u64,
-            limits::RANDOM_LEN_MAX as u64,
-        ] {
-            hasher.update(&limit.to_le_bytes());
-        }
-        for (name, limit) in prepare::limits::ALL {
-            hasher.update(name.as_bytes());
-            hasher.update(&limit.to_le_bytes());
-        }
-        for spec in HOST_FUNCTIONS {
-            hasher.update(spec.name.as_bytes());
-            hasher.update(&spec.gas.base.to_le_bytes());
-            hasher.update(&spec.gas.per_byte.to_le_bytes());
-        }
+        add_guest_limits(&mut hasher);
+        add_module_limits(&mut hasher);
+        add_host_prices(&mut hasher);
         Hash(*hasher.finalize().as_bytes())
     }
 }

@@ -276,6 +276,42 @@ pub enum OpenError {
         /// The price.
         found: u32,
     },
+    /// Something that makes work is free: a loop of it would never run out of gas.
+    #[error("the price {price} is 0, expected at least 1: what makes work has to cost something")]
+    PriceZero {
+        /// The field of `CostTable` or `OperatorCosts`.
+        price: &'static str,
+    },
+    /// Parameters of the chain need rules that this library does not have.
+    #[error(
+        "from height {since} on the chain needs {what} {stored}, this engine has {known}: open it \
+         with the version of the node that wrote it, or synchronise into a new database"
+    )]
+    UnknownEngine {
+        /// Height at which those parameters begin to hold.
+        since: TopoHeight,
+        /// What differs.
+        what: &'static str,
+        /// What the chain needs.
+        stored: String,
+        /// What this library has.
+        known: String,
+    },
+    /// Other parameters were given for a height that the chain has passed.
+    #[error(
+        "height {since} was executed with {stored}, {given} was given: the tip is {tip}, and \
+         parameters can change at heights above it only"
+    )]
+    PastParameters {
+        /// The height given.
+        since: TopoHeight,
+        /// Height of the tip.
+        tip: TopoHeight,
+        /// The first field that differs and its value in the chain.
+        stored: String,
+        /// The same field as given.
+        given: String,
+    },
     /// The storage is empty and no genesis was given.
     #[error("the storage is empty: a new chain needs a genesis")]
     NoGenesis,
@@ -291,7 +327,10 @@ pub enum OpenError {
         given: Hash,
     },
     /// The storage holds a chain of another network, format or engine version.
-    #[error("the storage holds {what} {stored}, this engine has {given}")]
+    #[error(
+        "the storage holds {what} {stored}, this engine has {given}: open it with the node and the \
+         genesis it was made with, or choose another database"
+    )]
     Incompatible {
         /// What differs.
         what: &'static str,
@@ -399,6 +438,21 @@ pub enum EngineError {
          let it hand over what it heard and ask after the block"
     )]
     CalledFromObserver,
+    /// A committed block came out otherwise when it was executed once more, sequentially: this
+    /// engine or the machine under it is broken, and what it commits cannot be relied on. The node
+    /// has to stop.
+    #[error(
+        "block {topoheight} comes out otherwise when it is executed sequentially: {difference}; \
+         {advice}; stop this node"
+    )]
+    Diverged {
+        /// Height of the block.
+        topoheight: TopoHeight,
+        /// The first difference.
+        difference: String,
+        /// Where the replay bundle is, or why there is none.
+        advice: String,
+    },
     /// A contract is not known to this node.
     #[error("no contract {0}")]
     NoSuchContract(ContractId),

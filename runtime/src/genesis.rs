@@ -71,6 +71,7 @@ impl Genesis {
                 parent,
             },
             beneficiary: None,
+            announced: None,
             block_hash: Hash(*hasher.finalize().as_bytes()),
         };
         Ok(seal(header, digests, change_set, results))

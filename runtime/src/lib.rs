@@ -85,6 +85,7 @@ mod config;
 mod digest;
 mod gas;
 mod genesis;
+mod protocol;
 
 mod state;
 
@@ -98,6 +99,7 @@ mod pipeline;
 
 mod storage;
 
+mod bundle;
 mod engine;
 
 #[cfg(feature = "tokio")]
@@ -112,10 +114,13 @@ pub mod testing;
 pub use access::AccessSet;
 #[cfg(feature = "tokio")]
 pub use async_engine::AsyncEngine;
+pub use bundle::{BUNDLE_BYTES_MAX, BUNDLE_FORMAT, BundleError, Difference, Replay, ReplayBundle};
 pub use config::{EngineConfig, ProtocolParams};
 pub use description::{CallAccessError, Description, TemplateError};
 pub use ed25519_zebra::SigningKey;
-pub use engine::{ContractEngine, ContractEngineBuilder, PendingCommit, Simulation, Tip, View};
+pub use engine::{
+    ContractEngine, ContractEngineBuilder, PendingCommit, ShadowCounts, Simulation, Tip, View,
+};
 pub use error::{
     AccessFault, EngineError, InvalidBlock, InvalidTransaction, OpenError, StorageError,
     TransactionPart,
@@ -125,6 +130,7 @@ pub use gas::CostTable;
 pub use genesis::{Allocation, Genesis};
 pub use metrics::{ExecutionMetrics, StageTimes};
 pub use outcome::BlockOutcome;
+pub use protocol::{EngineId, ProtocolPeriod, ProtocolSchedule};
 pub use sandbox::prepare;
 pub use schedule::{Batch, Dependency, Schedule, Wait};
 pub use state::{

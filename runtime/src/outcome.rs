@@ -10,7 +10,7 @@ use crate::metrics::ExecutionMetrics;
 use crate::schedule::Schedule;
 use crate::state::ChangeSet;
 use crate::storage::{BlockHeader, BlockRecord};
-use crate::types::{BlockContext, Receipt};
+use crate::types::{Block, BlockContext, Receipt};
 
 /// The result of a transaction in its block.
 pub(crate) type TxResult = Result<Receipt, InvalidTransaction>;
@@ -25,6 +25,8 @@ pub struct BlockOutcome {
     pub(crate) schedule: Arc<Schedule>,
     pub(crate) metrics: ExecutionMetrics,
     pub(crate) recording: Option<Recording>,
+    /// The block, if it is to be executed once more after its commit.
+    pub(crate) sampled: Option<Block>,
 }
 
 impl BlockOutcome {
@@ -116,6 +118,7 @@ impl BlockOutcome {
             schedule: Arc::new(Schedule::new(&[])),
             metrics: ExecutionMetrics::default(),
             recording: None,
+            sampled: None,
         })
     }
 }
@@ -201,13 +204,16 @@ pub(crate) fn seal(
     change_set: ChangeSet,
     results: Vec<u8>,
 ) -> BlockRecord {
-    let HeaderParts { context, beneficiary, block_hash } = header;
+    let HeaderParts { context, beneficiary, block_hash, announced } = header;
     let Digests { delta: delta_hash, receipts: receipts_hash } = digests;
     let mut hasher = blake3::Hasher::new_derive_key("tos-runtime state digest v1");
     hasher.update(&context.parent.0);
     hasher.update(&delta_hash.0);
     hasher.update(&receipts_hash.0);
     hasher.update(&borsh::to_vec(&(&context, &beneficiary)).expect("writing to a Vec cannot fail"));
+    if let Some(params) = announced {
+        hasher.update(&params.0);
+    }
     let state_digest = Hash(*hasher.finalize().as_bytes());
     let header =
         BlockHeader { context, beneficiary, block_hash, delta_hash, receipts_hash, state_digest };
@@ -225,6 +231,8 @@ pub(crate) struct HeaderParts {
     pub(crate) context: BlockContext,
     pub(crate) beneficiary: Option<tos_host_api::Address>,
     pub(crate) block_hash: Hash,
+    /// Id of the parameters that begin to hold with this block, if any do.
+    pub(crate) announced: Option<Hash>,
 }
 
 #[cfg(test)]

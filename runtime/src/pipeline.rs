@@ -14,12 +14,12 @@ use std::sync::Arc;
 
 use tos_host_api::TxIndex;
 
-use crate::config::ProtocolParams;
 use crate::error::EngineError;
 use crate::execute::{BlockEnv, Observer, WorkerPool, execute_in_parallel, execute_in_sequence};
 use crate::explain::{RecordingDetail, RecordingPlan};
 use crate::metrics::{ExecutionMetrics, Stopwatch, WorkerTimes};
 use crate::outcome::BlockOutcome;
+use crate::protocol::RuleBook;
 use crate::sandbox::Modules;
 use crate::schedule::Schedule;
 use crate::state::{ChainState, Overlay};
@@ -36,7 +36,7 @@ use settle::{Settled, settle};
 /// What every execution on one chain shares.
 pub(crate) struct Pipeline {
     pub(crate) chain: Arc<ChainState>,
-    pub(crate) params: Arc<ProtocolParams>,
+    pub(crate) rules: RuleBook,
     pub(crate) modules: Arc<Modules>,
     pub(crate) pool: WorkerPool,
     /// See [`crate::EngineConfig::large_block_txs`].
@@ -69,7 +69,8 @@ impl Pipeline {
             Mode::Sequential => usize::MAX,
             Mode::Parallel { .. } => self.cut_min,
         };
-        let resolved = resolve(block, &self.params, &self.chain, &self.pool, cut_min)?;
+        let rules = self.rules.at(block.context().topoheight);
+        let resolved = resolve(block, &rules.params, &self.chain, &self.pool, cut_min)?;
         metrics.stages.resolve = time.lap();
 
         let table = Arc::new(resolved.table);
@@ -128,7 +129,7 @@ impl Pipeline {
         let (gas_fee, burned_supply) = (merged.gas_fee, merged.burned_supply);
         metrics.stages.merge = time.lap();
 
-        let (record, results) = seal_block(block, merged, crew)?;
+        let (record, results) = seal_block(block, rules, merged, crew)?;
         metrics.stages.digest = time.lap();
 
         let settled = settled.iter().filter(|settled| **settled).count();
@@ -141,6 +142,7 @@ impl Pipeline {
             schedule,
             metrics,
             recording: executed.recording,
+            sampled: None,
         })
     }
 
@@ -151,15 +153,18 @@ impl Pipeline {
     }
 
     fn prefetch_modules(&self, block: &Block, txs: &[TxIndex]) -> Result<BlockEnv, EngineError> {
+        let rules = self.rules.at(block.context().topoheight);
         let (contracts, deployed) = load_modules(
             &self.chain,
             &self.modules,
+            &rules.preparation,
             txs.iter().map(|tx| &block.transactions()[*tx as usize].data),
         )?;
         Ok(BlockEnv {
             context: Arc::new(block.context().clone()),
-            params: Arc::clone(&self.params),
+            params: Arc::clone(&rules.params),
             modules: Arc::clone(&self.modules),
+            preparation: Arc::clone(&rules.preparation),
             contracts,
             deployed,
             observer: self.observer.clone(),

@@ -56,6 +56,17 @@ impl VerifiedTransaction {
         Ok(checked.verified)
     }
 
+    /// The same transaction for blocks with other parameters of its chain: a queue that meets a
+    /// change of parameters passes what it holds through here. The signature, which takes most of
+    /// the time and does not depend on parameters, is not checked again.
+    ///
+    /// # Errors
+    /// The first static fault under these parameters.
+    pub fn under(self, params: &ProtocolParams) -> Result<Self, InvalidTransaction> {
+        let intrinsic_gas = check_shape(&self.transaction, params)?;
+        Ok(Self { intrinsic_gas, params: params.id(), ..self })
+    }
+
     /// Everything but the signature.
     fn check(
         transaction: Transaction,

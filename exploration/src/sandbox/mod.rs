@@ -13,7 +13,7 @@ use tos_host_api::{Address, ContractId, Gas};
 
 pub use self::guest::Step;
 pub(crate) use self::guest::call;
-pub(crate) use self::modules::{CompiledModule, Modules, ModulesConfig, Verdict};
+pub(crate) use self::modules::{CompiledModule, Modules, ModulesConfig, Preparation, Verdict};
 pub(crate) use self::permits::CallPermit;
 use crate::execute::Interrupt;
 use crate::types::Deposit;

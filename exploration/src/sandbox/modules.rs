@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use tos_host_api::Hash;
 
-use self::cache::Cache;
+use self::cache::{Cache, ModuleKey};
 use super::permits::{CallPermit, CallPermits};
 use super::prepare::{self, ModuleInfo, OperatorCosts, Rejection};
 use crate::error::EngineError;
@@ -21,9 +21,17 @@ pub(crate) struct CompiledModule {
     size: usize,
 }
 
+/// See the engine's `sandbox/modules.rs`. Prices are not part of what is cached here.
+pub(crate) struct Preparation;
+
+impl Preparation {
+    pub(crate) fn new(_: OperatorCosts) -> Self {
+        Self
+    }
+}
+
 /// See the engine's `sandbox/modules.rs`.
 pub(crate) struct ModulesConfig {
-    pub(crate) costs: OperatorCosts,
     pub(crate) bytes_max: usize,
     pub(crate) workers: usize,
     pub(crate) reuse_instances: bool,
@@ -52,10 +60,12 @@ impl Modules {
 
     pub(crate) fn get(
         &self,
+        _: &Preparation,
         code_hash: &Hash,
         code: impl FnOnce() -> Result<Arc<[u8]>, EngineError>,
     ) -> Result<Verdict, EngineError> {
-        self.cache.get(code_hash, || match prepare::check(&code()?) {
+        let key = ModuleKey { code: *code_hash, preparation: Hash::default() };
+        self.cache.get(&key, || match prepare::check(&code()?) {
             Ok(info) => Ok(Ok(Arc::new(CompiledModule { info, size: 1 }))),
             Err(rejection) => Ok(Err(Arc::new(rejection))),
         })

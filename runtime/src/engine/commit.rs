@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use tos_host_api::TopoHeight;
 
-use super::{ContractEngine, Tip, TipState};
+use super::shadow::Applied;
+use super::{ContractEngine, Poison, Tip, TipState};
 use crate::error::{EngineError, InvalidBlock};
 use crate::outcome::BlockOutcome;
 use crate::state::{Change, ChangeSet, StateKey, StateValue};
@@ -29,7 +30,7 @@ impl ContractEngine {
     /// Makes an outcome visible: it is the tip from now on.
     pub(crate) fn stage(&self, outcome: BlockOutcome) -> Result<TopoHeight, EngineError> {
         self.check_usable()?;
-        let record = outcome.record;
+        let BlockOutcome { record, sampled, .. } = outcome;
         let context = &record.header.context;
         let topoheight = context.topoheight;
         let mut tip = self.inner.tip.write();
@@ -48,6 +49,7 @@ impl ContractEngine {
         record.change_set.check_order()?;
         self.inner.pipeline.chain.apply(&record.change_set);
         *tip = TipState::of(&record).with_stable(tip.tip.stable_topoheight);
+        self.shadow_block(sampled, &record);
         self.inner.staged.lock().push_back(record);
         Ok(topoheight)
     }
@@ -107,12 +109,15 @@ impl ContractEngine {
         if topoheight == highest {
             return Ok(());
         }
-        let changes = self.undo(topoheight, highest)?;
+        let changes = Arc::new(self.undo(topoheight, highest)?);
         // What was stable stays stable.
         let target = TipState::of(&self.stored(topoheight)?).with_stable(lowest);
         let meta = self.meta(&target.tip);
         self.write(&CommitBatch { meta: &meta, record: None, changes: &changes })?;
         self.inner.pipeline.chain.apply(&changes);
+        if let Some(shadow) = &self.inner.shadow {
+            shadow.note(&Applied::Rollback(changes));
+        }
         *tip = target;
         Ok(())
     }
@@ -139,7 +144,7 @@ impl ContractEngine {
     /// Writes a batch; after an error the engine is poisoned.
     fn write(&self, batch: &CommitBatch<'_>) -> Result<(), EngineError> {
         self.inner.pipeline.chain.storage().commit(batch).map_err(|error| {
-            let _ = self.inner.poisoned.set(error.to_string());
+            let _ = self.inner.poisoned.set(Poison::CommitFailed(error.to_string()));
             EngineError::Storage(error)
         })
     }
@@ -148,7 +153,7 @@ impl ContractEngine {
         ChainMeta {
             format: STORAGE_FORMAT,
             genesis: self.inner.genesis,
-            params: self.inner.pipeline.params.encode(),
+            params: self.inner.pipeline.rules.schedule().encode(),
             topoheight: tip.topoheight,
             stable_topoheight: tip.stable_topoheight,
             state_digest: tip.state_digest,

@@ -18,9 +18,10 @@ impl ContractEngine {
     /// There is no such contract, what it carries is no description, or the engine failed.
     pub fn description(&self, id: &ContractId) -> Result<Option<Description>, CallAccessError> {
         self.check_usable()?;
-        let _tip = self.inner.tip.read();
+        let tip = self.inner.tip.read();
         let pipeline = &self.inner.pipeline;
-        let callable = callable(&pipeline.chain, &pipeline.modules, id)?
+        let preparation = &pipeline.rules.at(tip.next_height()).preparation;
+        let callable = callable(&pipeline.chain, &pipeline.modules, preparation, id)?
             .ok_or(CallAccessError::NoSuchContract(*id))?;
         described(&callable.module.info)
     }

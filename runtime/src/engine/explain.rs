@@ -35,9 +35,6 @@ impl ContractEngine {
     /// [`EngineError::InvalidBlock`] when the block does not fit on the tip or breaks a limit of
     /// blocks; any other error is the engine's own.
     pub fn needed_access(&self, block: &Block) -> Result<Vec<AccessSet>, EngineError> {
-        self.check_usable()?;
-        let tip = self.inner.tip.read();
-        super::check_position(block.context(), &tip)?;
-        self.inner.pipeline.needed_access(block)
+        self.with_tip_of(block, |pipeline| pipeline.needed_access(block))
     }
 }

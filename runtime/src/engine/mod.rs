@@ -8,6 +8,7 @@ mod describe;
 mod explain;
 mod pending;
 mod query;
+mod shadow;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -18,12 +19,15 @@ pub use builder::ContractEngineBuilder;
 pub(crate) use pending::Background;
 pub use pending::PendingCommit;
 pub use query::{Simulation, View};
+use shadow::Shadow;
+pub use shadow::ShadowCounts;
 
 use crate::config::{EngineConfig, ProtocolParams};
 use crate::error::{EngineError, InvalidBlock, InvalidTransaction};
 use crate::execute::inside_observer;
 use crate::outcome::BlockOutcome;
 use crate::pipeline::{Mode, Pipeline, check_count};
+use crate::protocol::ProtocolSchedule;
 use crate::storage::BlockRecord;
 use crate::sync::{Mutex, OnceLock, RwLock};
 use crate::types::{Block, BlockContext, Transaction, UnverifiedBlock};
@@ -68,8 +72,18 @@ struct Inner {
     writer: Mutex<TopoHeight>,
     /// Writes what is committed in the background. Ends with the engine.
     persister: Background,
-    /// Why the engine refuses work, once a commit has failed.
-    poisoned: OnceLock<String>,
+    /// Executes committed blocks once more, if that is asked for.
+    shadow: Option<Shadow>,
+    /// Why the engine refuses work.
+    poisoned: OnceLock<Poison>,
+}
+
+/// What an engine does not recover from.
+enum Poison {
+    /// Nobody knows what the database holds.
+    CommitFailed(String),
+    /// A block came out otherwise when it was executed once more.
+    Diverged { topoheight: TopoHeight, difference: String, advice: String },
 }
 
 /// The tip and what a simulated next block copies from it.
@@ -104,11 +118,16 @@ impl TipState {
         self
     }
 
+    /// Height of a block on this tip.
+    fn next_height(&self) -> TopoHeight {
+        // Heights are counted up from 0 one by one; 2^64 blocks do not happen.
+        TopoHeight(self.tip.topoheight.0 + 1)
+    }
+
     /// The context of a block on this tip.
     fn next(&self, timestamp: u64) -> BlockContext {
         BlockContext {
-            // Heights are counted up from 0 one by one; 2^64 blocks do not happen.
-            topoheight: TopoHeight(self.tip.topoheight.0 + 1),
+            topoheight: self.next_height(),
             stable_topoheight: self.tip.stable_topoheight,
             timestamp,
             block_version: self.block_version.max(1),
@@ -124,10 +143,18 @@ impl ContractEngine {
         ContractEngineBuilder::default()
     }
 
-    /// The parameters of the chain.
+    /// The parameters of the next block: those at the height above the tip's.
     #[must_use]
     pub fn params(&self) -> &ProtocolParams {
-        &self.inner.pipeline.params
+        let next = self.inner.tip.read().next_height();
+        &self.inner.pipeline.rules.at(next).params
+    }
+
+    /// The parameters of the chain by height, those to come included. Changes are added when an
+    /// engine is built, see [`ContractEngineBuilder::params_at`].
+    #[must_use]
+    pub fn protocol(&self) -> &ProtocolSchedule {
+        self.inner.pipeline.rules.schedule()
     }
 
     /// The local choices this engine was built with.
@@ -148,7 +175,7 @@ impl ContractEngine {
         self.inner.tip.read_recursive().next(timestamp)
     }
 
-    /// Verifies one transaction.
+    /// Verifies one transaction, for the next block and all others with the same parameters.
     ///
     /// # Errors
     /// The first static fault, see [`VerifiedTransaction::verify`].
@@ -163,8 +190,9 @@ impl ContractEngine {
     /// transaction that is not valid.
     pub fn verify_block(&self, block: UnverifiedBlock) -> Result<Block, EngineError> {
         let UnverifiedBlock { context, beneficiary, mut transactions } = block;
+        let params = &self.inner.pipeline.rules.at(context.topoheight).params;
         // Before the expensive part; everything else is checked when the block is executed.
-        check_count(transactions.len(), self.params())?;
+        check_count(transactions.len(), params)?;
         let mut parts = Vec::with_capacity(transactions.len().div_ceil(SIGNATURE_BATCH));
         while transactions.len() > SIGNATURE_BATCH {
             let rest = transactions.split_off(transactions.len() - SIGNATURE_BATCH);
@@ -172,7 +200,7 @@ impl ContractEngine {
         }
         parts.push(Mutex::new(transactions));
         parts.reverse();
-        let params = Arc::clone(&self.inner.pipeline.params);
+        let params = Arc::clone(params);
         let verified = self.inner.pipeline.pool.map(parts.len(), move |part| {
             let part: &Mutex<Vec<Transaction>> = &parts[part];
             verify_batch(std::mem::take(&mut *part.lock()), &params)
@@ -231,7 +259,21 @@ impl ContractEngine {
             };
         }
         check_position(context, &tip)?;
-        self.inner.pipeline.execute(block, mode)
+        let outcome = self.inner.pipeline.execute(block, mode)?;
+        let sampled = self.inner.shadow.as_ref().and_then(|shadow| shadow.sampled(block));
+        Ok(BlockOutcome { sampled, ..outcome })
+    }
+
+    /// Does something with the state that a block builds on, which is the tip's.
+    pub(crate) fn with_tip_of<R>(
+        &self,
+        block: &Block,
+        work: impl FnOnce(&Pipeline) -> Result<R, EngineError>,
+    ) -> Result<R, EngineError> {
+        self.check_usable()?;
+        let tip = self.inner.tip.read();
+        check_position(block.context(), &tip)?;
+        work(&self.inner.pipeline)
     }
 
     /// The record of a block that is applied or durable.
@@ -250,8 +292,15 @@ impl ContractEngine {
             return Err(EngineError::CalledFromObserver);
         }
         match self.inner.poisoned.get() {
-            Some(reason) => Err(EngineError::Poisoned(reason.clone())),
             None => Ok(()),
+            Some(Poison::CommitFailed(reason)) => Err(EngineError::Poisoned(reason.clone())),
+            Some(Poison::Diverged { topoheight, difference, advice }) => {
+                Err(EngineError::Diverged {
+                    topoheight: *topoheight,
+                    difference: difference.clone(),
+                    advice: advice.clone(),
+                })
+            }
         }
     }
 }

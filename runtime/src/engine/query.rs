@@ -128,7 +128,8 @@ impl ContractEngine {
         loop {
             // Taken anew for each run: a commit waits for one of them, not for all.
             let tip = self.inner.tip.read();
-            let intrinsic_gas = match check_shape(&tx, self.params()) {
+            let params = &self.inner.pipeline.rules.at(tip.next_height()).params;
+            let intrinsic_gas = match check_shape(&tx, params) {
                 Ok(intrinsic_gas) => intrinsic_gas,
                 Err(invalid) => return Ok(Simulation::invalid(&tx, invalid)),
             };
@@ -161,7 +162,9 @@ impl ContractEngine {
     ) -> Result<(TxOutput, ChangeSet), EngineError> {
         let pipeline = &self.inner.pipeline;
         let (table, overlay) = self.private_overlay(set.entries(), tx.gas_limit)?;
-        let loaded = load_modules(&pipeline.chain, &pipeline.modules, once(&tx.data))?;
+        let preparation = &pipeline.rules.at(tip.next_height()).preparation;
+        let data = once(&tx.data);
+        let loaded = load_modules(&pipeline.chain, &pipeline.modules, preparation, data)?;
         let env = self.private_env(tip, loaded);
         let makes_calls = env.runs_contracts();
         let reference = TxRef { tx, id: tx.id(), intrinsic_gas, index: 0 };
@@ -186,10 +189,12 @@ impl ContractEngine {
     /// What a block of one transaction on the tip would share.
     fn private_env(&self, tip: &TipState, (contracts, deployed): LoadedModules) -> BlockEnv {
         let pipeline = &self.inner.pipeline;
+        let rules = pipeline.rules.at(tip.next_height());
         BlockEnv {
             context: Arc::new(next_block(tip)),
-            params: Arc::clone(&pipeline.params),
+            params: Arc::clone(&rules.params),
             modules: Arc::clone(&pipeline.modules),
+            preparation: Arc::clone(&rules.preparation),
             contracts,
             deployed,
             observer: None,
@@ -260,14 +265,16 @@ impl ContractEngine {
     ) -> Result<(CallEnd, Vec<GuestMessage>), EngineError> {
         let tip = self.inner.tip.read();
         let pipeline = &self.inner.pipeline;
-        let callable = callable(&pipeline.chain, &pipeline.modules, &contract)?
+        let rules = pipeline.rules.at(tip.next_height());
+        let (chain, modules) = (&pipeline.chain, &pipeline.modules);
+        let callable = callable(chain, modules, &rules.preparation, &contract)?
             .ok_or(EngineError::NoSuchContract(contract))?;
         if !callable.module.info.has_entry(entry) {
             let result = Err(Interrupt::Revert(RevertReason::NoSuchEntry));
             let end = CallEnd { result, gas_used: Gas::ZERO, return_data: Vec::new() };
             return Ok((end, Vec::new()));
         }
-        let gas = self.params().transaction_gas_limit.min(self.inner.config.view_gas_limit);
+        let gas = rules.params.transaction_gas_limit.min(self.inner.config.view_gas_limit);
         let env = Arc::new(self.private_env(&tip, Default::default()));
         let (table, overlay) = self.private_overlay(set.entries(), gas)?;
         let mut journal = Journal::new(overlay);
@@ -298,10 +305,12 @@ impl ContractEngine {
     /// The engine failed; a module that the gate refuses is no error here.
     pub fn warm(&self, tx: &Transaction) -> Result<(), EngineError> {
         self.check_usable()?;
-        let _tip = self.inner.tip.read();
+        let tip = self.inner.tip.read();
         let pipeline = &self.inner.pipeline;
-        check_shape(tx, self.params()).map_or(Ok(()), |_| {
-            load_modules(&pipeline.chain, &pipeline.modules, once(&tx.data))?;
+        let rules = pipeline.rules.at(tip.next_height());
+        check_shape(tx, &rules.params).map_or(Ok(()), |_| {
+            let data = once(&tx.data);
+            load_modules(&pipeline.chain, &pipeline.modules, &rules.preparation, data)?;
             for entry in AccessSet::of(tx).entries() {
                 pipeline.chain.account(&entry.account)?;
             }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tos_host_api::ContractId;
 
 use crate::error::EngineError;
-use crate::sandbox::{CompiledModule, Modules};
+use crate::sandbox::{CompiledModule, Modules, Preparation};
 use crate::state::{ChainState, ContractRecord, StateKey, StateValue};
 
 /// A contract that can be called in this block.
@@ -14,13 +14,14 @@ pub(crate) struct Callable {
     pub(crate) module: Arc<CompiledModule>,
 }
 
-/// A contract as of the tip, if there is one.
+/// A contract as of the tip, if there is one, under the prices of the block that calls it.
 ///
 /// # Errors
 /// Its code is missing or does not pass the gate that it once passed.
 pub(crate) fn callable(
     chain: &ChainState,
     modules: &Modules,
+    preparation: &Preparation,
     contract: &ContractId,
 ) -> Result<Option<Callable>, EngineError> {
     let Some(ContractRecord { code_hash, .. }) = chain.contract(contract)? else {
@@ -30,7 +31,7 @@ pub(crate) fn callable(
         Some(StateValue::Code(code)) => Ok(code),
         _ => Err(EngineError::Corrupt(format!("code {code_hash} of {contract} is missing"))),
     };
-    match modules.get(&code_hash, code)? {
+    match modules.get(preparation, &code_hash, code)? {
         Ok(module) => Ok(Some(Callable { module })),
         Err(rejection) => Err(EngineError::Corrupt(format!(
             "deployed code {code_hash} of {contract} is refused by the gate: {rejection}"

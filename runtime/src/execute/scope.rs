@@ -79,7 +79,10 @@ impl Scope {
         }
         let found = match self.env.contracts.get(id) {
             Some(found) => Some(found.clone()),
-            None => callable(self.journal.overlay().chain(), &self.env.modules, id)?,
+            None => {
+                let (env, chain) = (&self.env, self.journal.overlay().chain());
+                callable(chain, &env.modules, &env.preparation, id)?
+            }
         };
         let found = found.map(Arc::new);
         self.looked_up.insert(*id, found.clone());

@@ -10,7 +10,7 @@ use super::{Callable, GuestMessage, Interrupt, Lent, Observer, Scope, engine_fau
 use crate::config::ProtocolParams;
 use crate::error::{EngineError, InvalidTransaction};
 use crate::explain::{Recorder, RecordingPlan};
-use crate::sandbox::{CallPermit, Modules, Verdict};
+use crate::sandbox::{CallPermit, Modules, Preparation, Verdict};
 use crate::schedule::TableEntry;
 use crate::state::{Journal, Taken};
 use crate::types::{BlockContext, ExecutionStatus, Receipt, TransactionType, UnsignedTransaction};
@@ -25,6 +25,8 @@ pub(crate) struct BlockEnv {
     pub(crate) context: Arc<BlockContext>,
     pub(crate) params: Arc<ProtocolParams>,
     pub(crate) modules: Arc<Modules>,
+    /// How modules are prepared in this block.
+    pub(crate) preparation: Arc<Preparation>,
     /// The contracts the block invokes or upgrades, as of the parent state: code is never part of a
     /// conflict because what a block deploys is callable only in the next one.
     pub(crate) contracts: Arc<HashMap<ContractId, Callable>>,

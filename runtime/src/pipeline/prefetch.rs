@@ -8,7 +8,7 @@ use tos_host_api::{Address, ContractId, Hash};
 
 use crate::error::EngineError;
 use crate::execute::{Callable, callable};
-use crate::sandbox::{Modules, Verdict};
+use crate::sandbox::{Modules, Preparation, Verdict};
 use crate::state::{AccountCell, ChainState};
 use crate::types::{TransactionType, code_hash};
 
@@ -28,6 +28,7 @@ pub(crate) type LoadedModules = (Arc<HashMap<ContractId, Callable>>, Arc<HashMap
 pub(crate) fn load_modules<'a>(
     chain: &ChainState,
     modules: &Modules,
+    preparation: &Preparation,
     transactions: impl Iterator<Item = &'a TransactionType>,
 ) -> Result<LoadedModules, EngineError> {
     let mut contracts = HashMap::new();
@@ -39,7 +40,7 @@ pub(crate) fn load_modules<'a>(
             && !contracts.contains_key(contract)
             && !absent.contains(contract)
         {
-            match callable(chain, modules, contract)? {
+            match callable(chain, modules, preparation, contract)? {
                 Some(callable) => {
                     contracts.insert(*contract, callable);
                 }
@@ -53,7 +54,8 @@ pub(crate) fn load_modules<'a>(
         {
             let hash = code_hash(code);
             if let Entry::Vacant(entry) = deployed.entry(hash) {
-                entry.insert(modules.get(&hash, || Ok(Arc::from(code.as_slice())))?);
+                let code = || Ok(Arc::from(code.as_slice()));
+                entry.insert(modules.get(preparation, &hash, code)?);
             }
         }
     }

@@ -9,6 +9,7 @@ use super::Crew;
 use crate::digest::Rope;
 use crate::error::EngineError;
 use crate::outcome::{Digests, HeaderParts, TxResult, seal};
+use crate::protocol::Rules;
 use crate::state::{ChangeSet, Section};
 use crate::storage::BlockRecord;
 use crate::sync::Mutex;
@@ -29,6 +30,7 @@ enum Part {
 /// [`EngineError::ChangeSetOrder`], or a worker panicked.
 pub(super) fn seal_block(
     block: &Block,
+    rules: &Rules,
     merged: Merged,
     crew: Crew<'_>,
 ) -> Result<(BlockRecord, Vec<TxResult>), EngineError> {
@@ -66,6 +68,7 @@ pub(super) fn seal_block(
         context: block.context().clone(),
         beneficiary: block.beneficiary(),
         block_hash: block_hash.ok_or_else(missing)?,
+        announced: rules.announced_at(block.context().topoheight),
     };
     let encoded = Arc::into_inner(receipts).ok_or_else(missing)?.into_bytes();
     let record = seal(header, digests, change_set.ok_or_else(missing)?, encoded);

@@ -12,7 +12,7 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use tos_host_api::Hash;
 use wasmtime::{Engine, InstancePre, Linker, Module, ModuleExport};
 
-use self::cache::Cache;
+use self::cache::{Cache, ModuleKey};
 use super::call::{HostState, with_stack};
 use super::image::Image;
 use super::permits::{CallPermit, CallPermits};
@@ -73,9 +73,22 @@ impl CounterExports {
     }
 }
 
-/// How modules are prepared, kept and run.
+/// How modules are prepared at some heights: the rules of the gate, and these prices.
+pub(crate) struct Preparation {
+    costs: OperatorCosts,
+    /// Names what preparation makes of a module.
+    id: Hash,
+}
+
+impl Preparation {
+    pub(crate) fn new(costs: OperatorCosts) -> Self {
+        let id = prepare_id(&costs);
+        Self { costs, id }
+    }
+}
+
+/// How modules are kept and run.
 pub(crate) struct ModulesConfig {
-    pub(crate) costs: OperatorCosts,
     /// Most bytes of modules in memory.
     pub(crate) bytes_max: usize,
     /// Workers that run calls.
@@ -90,9 +103,6 @@ pub(crate) struct Modules {
     permits: Arc<CallPermits>,
     linker: Linker<HostState>,
     storage: Arc<dyn Storage>,
-    costs: OperatorCosts,
-    /// Names what preparation makes of a module.
-    prepare_id: Hash,
     cache: Cache,
 }
 
@@ -110,12 +120,11 @@ impl Modules {
         storage: Arc<dyn Storage>,
         config: ModulesConfig,
     ) -> Result<Self, EngineError> {
-        let ModulesConfig { costs, bytes_max, workers, reuse_instances } = config;
+        let ModulesConfig { bytes_max, workers, reuse_instances } = config;
         let permits = CallPermits::new(CallPermits::count(workers), reuse_instances);
         let linker = host::linker(&engine)?;
-        let prepare_id = prepare_id(&costs);
         let cache = Cache::new(bytes_max);
-        Ok(Self { engine, permits: Arc::new(permits), linker, storage, costs, prepare_id, cache })
+        Ok(Self { engine, permits: Arc::new(permits), linker, storage, cache })
     }
 
     /// Runs work that makes calls, if it makes any: with a permit, on a stack that is large enough.
@@ -132,31 +141,35 @@ impl Modules {
         with_stack(|| work(Some(permit)))
     }
 
-    /// The module with this hash; `code` is asked for its bytes only if they are needed.
+    /// The module with this hash, prepared like this; `code` is asked for its bytes only if they
+    /// are needed.
     ///
     /// # Errors
     /// Storage failed, or wasmtime refused what the gate let through, which is a bug of ours and
     /// never a verdict on the module.
     pub(crate) fn get(
         &self,
+        preparation: &Preparation,
         code_hash: &Hash,
         code: impl FnOnce() -> Result<Arc<[u8]>, EngineError>,
     ) -> Result<Verdict, EngineError> {
-        self.cache.get(code_hash, || self.find(code_hash, code))
+        let key = ModuleKey { code: *code_hash, preparation: preparation.id };
+        self.cache.get(&key, || self.find(preparation, code_hash, code))
     }
 
     /// Loads the compiled form with its facts from the database, or prepares and compiles. What
     /// is stored has passed the gate: its key names the rules of the gate too.
     fn find(
         &self,
+        Preparation { costs, id }: &Preparation,
         code_hash: &Hash,
         code: impl FnOnce() -> Result<Arc<[u8]>, EngineError>,
     ) -> Result<Verdict, EngineError> {
-        let key = artifact::key(&self.engine, code_hash, &self.prepare_id);
+        let key = artifact::key(&self.engine, code_hash, id);
         if let Some((module, facts)) = self.load(&key)? {
-            return Ok(Ok(Arc::new(self.link(&module, facts)?)));
+            return Ok(Ok(Arc::new(self.link(&module, facts, costs)?)));
         }
-        let Prepared { module: prepared, info } = match prepare::prepare(&code()?, &self.costs) {
+        let Prepared { module: prepared, info } = match prepare::prepare(&code()?, costs) {
             Ok(prepared) => prepared,
             Err(PrepareError::Rejected(rejection)) => return Ok(Err(Arc::new(rejection))),
             Err(PrepareError::Broken(text)) => return Err(EngineError::Bug(text)),
@@ -167,7 +180,7 @@ impl Modules {
         if let Some(bytes) = artifact::encode(&module, &encoded, &key) {
             self.storage.store_artifact(&key, &bytes)?;
         }
-        Ok(Ok(Arc::new(self.link(&module, facts)?)))
+        Ok(Ok(Arc::new(self.link(&module, facts, costs)?)))
     }
 
     /// The stored module, if it is there and undamaged.
@@ -179,14 +192,19 @@ impl Modules {
         Ok(borsh::from_slice(facts).ok().map(|facts| (module, facts)))
     }
 
-    fn link(&self, module: &Module, facts: Facts) -> Result<CompiledModule, EngineError> {
+    fn link(
+        &self,
+        module: &Module,
+        facts: Facts,
+        costs: &OperatorCosts,
+    ) -> Result<CompiledModule, EngineError> {
         let Facts { info, image } = facts;
         let range = module.image_range();
         let machine_code = (range.end as usize).saturating_sub(range.start as usize);
         let size = machine_code + info.heap_bytes() + image.heap_bytes();
         let instance_pre = self.linker.instantiate_pre(module).map_err(compiler_failed)?;
         let counters = CounterExports::of(module)?;
-        let start_units = self.costs.of_start(info.memory_pages_min);
+        let start_units = costs.of_start(info.memory_pages_min);
         let identity = Arc::default();
         Ok(CompiledModule { instance_pre, info, counters, image, identity, start_units, size })
     }

@@ -75,6 +75,25 @@ impl ChainState {
         }
     }
 
+    /// The value of any key; `None` where there is none.
+    pub(crate) fn value(&self, key: &StateKey) -> Result<Option<StateValue>, EngineError> {
+        Ok(match key {
+            StateKey::Account(address) => {
+                Some(self.account(address)?).filter(Account::exists).map(StateValue::Account)
+            }
+            StateKey::Asset(id) => self.asset(id)?.map(StateValue::Asset),
+            StateKey::Contract(id) => {
+                self.contract(id)?.map(|record| StateValue::Contract(Box::new(record)))
+            }
+            StateKey::Code(_) => self.storage_value(key)?,
+            StateKey::Slot(slot) => self.slot(slot.by_ref())?.map(StateValue::Slot),
+            StateKey::Counter(slot) => {
+                let value = self.counter(slot.by_ref())?;
+                (value != 0).then_some(StateValue::Counter(value))
+            }
+        })
+    }
+
     /// How many entries are kept in memory.
     pub(crate) fn len(&self) -> usize {
         self.accounts.len() + self.values.len()

@@ -19,7 +19,7 @@ use crate::state::{ChangeSet, StateKey, StateValue};
 use crate::types::BlockContext;
 
 /// Version of the stored format this library reads and writes.
-pub const STORAGE_FORMAT: u32 = 2;
+pub const STORAGE_FORMAT: u32 = 3;
 
 /// A database as the engine needs it. Object-safe, synchronous, shared between threads.
 ///
@@ -76,7 +76,7 @@ pub struct ChainMeta {
     pub format: u32,
     /// State digest of genesis; names the chain.
     pub genesis: Hash,
-    /// Encoded protocol parameters, as fixed at genesis.
+    /// Encoded protocol parameters by height, each with the rules it needs of a library.
     pub params: Vec<u8>,
     /// Height of the tip.
     pub topoheight: TopoHeight,

@@ -23,3 +23,4 @@ mod properties;
 mod recorded_gas;
 mod replicas;
 mod support;
+mod versions;

@@ -51,7 +51,12 @@ fn chain() -> Arc<ChainState> {
         })),
     };
     let changes = ChangeSet::new((0..SENDERS / 2).map(account).collect()).unwrap();
-    let parts = HeaderParts { context: context(0), beneficiary: None, block_hash: Hash::default() };
+    let parts = HeaderParts {
+        context: context(0),
+        beneficiary: None,
+        block_hash: Hash::default(),
+        announced: None,
+    };
     let digests = Digests { delta: changes.hash(), receipts: Hash::default() };
     let record = seal(parts, digests, changes, Vec::new());
     let meta = ChainMeta {

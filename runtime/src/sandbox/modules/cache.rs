@@ -1,4 +1,4 @@
-//! Verdicts by code hash, within a bound of bytes.
+//! Verdicts by code and preparation, within a bound of bytes.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -13,6 +13,15 @@ use crate::sync::Mutex;
 /// are bounded too: the entry, its slot and the rejection with the names it quotes.
 pub(super) const ENTRY_OVERHEAD_BYTES: usize = 1024;
 
+/// What a verdict is about. Prices are part of it: in a block before a change of prices and in one
+/// after it, the same code is two modules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct ModuleKey {
+    pub(super) code: Hash,
+    /// See [`super::Preparation`].
+    pub(super) preparation: Hash,
+}
+
 /// A bounded map of verdicts that finds each once, however many ask.
 pub(super) struct Cache {
     /// Most bytes of finished entries. The one used last stays, however large it is.
@@ -23,10 +32,10 @@ pub(super) struct Cache {
 
 #[derive(Default)]
 struct Entries {
-    by_hash: HashMap<Hash, Entry>,
+    by_key: HashMap<ModuleKey, Entry>,
     /// Finished entries by the time of their last use, which is unique. Eviction must not search:
     /// refused modules are cheap, and a block can bring thousands of them.
-    by_use: BTreeMap<u64, Hash>,
+    by_use: BTreeMap<u64, ModuleKey>,
     bytes: usize,
     clock: u64,
 }
@@ -50,10 +59,10 @@ impl Cache {
     /// The verdict on a code, found by `find` unless it is there.
     pub(super) fn get(
         &self,
-        code_hash: &Hash,
+        key: &ModuleKey,
         find: impl FnOnce() -> Result<Verdict, EngineError>,
     ) -> Result<Verdict, EngineError> {
-        let slot = self.entries.lock().slot(code_hash);
+        let slot = self.entries.lock().slot(key);
         let mut verdict = slot.lock();
         if let Some(verdict) = &*verdict {
             return Ok(verdict.clone());
@@ -62,14 +71,14 @@ impl Cache {
             Ok(found) => found,
             Err(error) => {
                 drop(verdict);
-                self.entries.lock().forget(code_hash, &slot);
+                self.entries.lock().forget(key, &slot);
                 return Err(error);
             }
         };
         *verdict = Some(found.clone());
         drop(verdict);
         let size = found.as_ref().map_or(0, |module| module.size) + ENTRY_OVERHEAD_BYTES;
-        self.entries.lock().account_for(code_hash, &slot, size, self.bytes_max);
+        self.entries.lock().account_for(key, &slot, size, self.bytes_max);
         Ok(found)
     }
 
@@ -77,52 +86,53 @@ impl Cache {
     #[cfg(test)]
     pub(super) fn size(&self) -> (usize, usize) {
         let entries = self.entries.lock();
-        assert!(entries.by_use.len() <= entries.by_hash.len(), "an entry was lost");
-        (entries.by_hash.len(), entries.bytes)
+        assert!(entries.by_use.len() <= entries.by_key.len(), "an entry was lost");
+        (entries.by_key.len(), entries.bytes)
     }
 }
 
 impl Entries {
-    fn slot(&mut self, code_hash: &Hash) -> Slot {
+    fn slot(&mut self, key: &ModuleKey) -> Slot {
         self.clock += 1;
-        let entry = self.by_hash.entry(*code_hash).or_insert_with(|| Entry {
+        let entry = self.by_key.entry(*key).or_insert_with(|| Entry {
             slot: Slot::default(),
             size: 0,
             last_used: 0,
         });
         if entry.size > 0 {
             self.by_use.remove(&entry.last_used);
-            self.by_use.insert(self.clock, *code_hash);
+            self.by_use.insert(self.clock, *key);
         }
         entry.last_used = self.clock;
         Arc::clone(&entry.slot)
     }
 
     /// Enters the size of a finished entry and evicts the longest unused others beyond the bound.
-    fn account_for(&mut self, code_hash: &Hash, slot: &Slot, size: usize, bytes_max: usize) {
-        let Some(entry) = self.by_hash.get_mut(code_hash) else { return };
+    fn account_for(&mut self, key: &ModuleKey, slot: &Slot, size: usize, bytes_max: usize) {
+        let Some(entry) = self.by_key.get_mut(key) else { return };
         // After an error several may have tried, each in a slot of its own; one is in the map.
         if !Arc::ptr_eq(&entry.slot, slot) || entry.size > 0 {
             return;
         }
         entry.size = size;
         self.bytes += size;
-        self.by_use.insert(entry.last_used, *code_hash);
+        self.by_use.insert(entry.last_used, *key);
         while self.bytes > bytes_max {
-            let Some((&oldest, hash)) = self.by_use.iter().find(|row| row.1 != code_hash) else {
+            let Some((&oldest, longest_unused)) = self.by_use.iter().find(|row| row.1 != key)
+            else {
                 break;
             };
-            let evicted = self.by_hash.remove(hash).map_or(0, |entry| entry.size);
+            let evicted = self.by_key.remove(longest_unused).map_or(0, |entry| entry.size);
             self.bytes -= evicted;
             self.by_use.remove(&oldest);
         }
     }
 
     /// Drops an entry whose verdict could not be found, so that failures do not add up.
-    fn forget(&mut self, code_hash: &Hash, slot: &Slot) {
+    fn forget(&mut self, key: &ModuleKey, slot: &Slot) {
         let is_it = |entry: &Entry| Arc::ptr_eq(&entry.slot, slot) && entry.size == 0;
-        if self.by_hash.get(code_hash).is_some_and(is_it) {
-            self.by_hash.remove(code_hash);
+        if self.by_key.get(key).is_some_and(is_it) {
+            self.by_key.remove(key);
         }
     }
 }

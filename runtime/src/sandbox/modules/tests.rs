@@ -72,13 +72,17 @@ impl Storage for Artifacts {
 
 const ROOM: usize = 64 << 20;
 
-fn config(costs: OperatorCosts, bytes_max: usize) -> ModulesConfig {
-    ModulesConfig { costs, bytes_max, workers: 1, reuse_instances: true }
+fn config(bytes_max: usize) -> ModulesConfig {
+    ModulesConfig { bytes_max, workers: 1, reuse_instances: true }
+}
+
+fn default_prices() -> Preparation {
+    Preparation::new(OperatorCosts::default())
 }
 
 fn modules(storage: &Arc<Artifacts>, bytes_max: usize) -> Modules {
     let storage: Arc<dyn Storage> = storage.clone();
-    Modules::new(storage, config(OperatorCosts::default(), bytes_max)).expect("it is accepted")
+    Modules::new(storage, config(bytes_max)).expect("it is accepted")
 }
 
 /// A contract whose code depends on a number.
@@ -98,7 +102,9 @@ fn refused(number: u32) -> Arc<[u8]> {
 
 #[track_caller]
 fn get(modules: &Modules, code: &Arc<[u8]>) -> Verdict {
-    modules.get(&code_hash(code), || Ok(Arc::clone(code))).expect("nothing fails")
+    modules
+        .get(&default_prices(), &code_hash(code), || Ok(Arc::clone(code)))
+        .expect("nothing fails")
 }
 
 /// Machine code and facts: what could differ between two ways to the same module.
@@ -122,7 +128,7 @@ fn m25_sixteen_threads_at_once_compile_once() {
                         asked.fetch_add(1, Ordering::SeqCst);
                         Ok(Arc::clone(&code))
                     };
-                    modules.get(&code_hash(&code), bytes).expect("nothing fails")
+                    modules.get(&default_prices(), &code_hash(&code), bytes).expect("nothing fails")
                 })
             })
             .collect();
@@ -213,7 +219,7 @@ fn s09_facts_come_with_the_compiled_form_and_need_no_code() {
     let storage = Arc::new(Artifacts::default());
     let good = content(&get(&modules(&storage, ROOM), &contract(1)));
     let unread = || Err(EngineError::Bug("its code was asked for".into()));
-    let loaded = modules(&storage, ROOM).get(&code_hash(&contract(1)), unread);
+    let loaded = modules(&storage, ROOM).get(&default_prices(), &code_hash(&contract(1)), unread);
     assert!(content(&loaded.expect("it is loaded")) == good);
     assert_eq!(storage.compilations(), 1);
 }
@@ -224,9 +230,10 @@ fn s09_artifacts_of_other_prices_are_not_found() {
     drop(get(&modules(&storage, ROOM), &contract(1)));
     let mut costs = OperatorCosts::default();
     costs.memory_grow_page += 1;
-    let dearer: Arc<dyn Storage> = storage.clone();
-    let dearer = Modules::new(dearer, config(costs, ROOM)).expect("the profile is accepted");
-    drop(get(&dearer, &contract(1)));
+    let code = contract(1);
+    let modules = modules(&storage, ROOM);
+    let dearer = modules.get(&Preparation::new(costs), &code_hash(&code), || Ok(code));
+    drop(dearer.expect("nothing fails"));
     assert_eq!((storage.compilations(), storage.kept.lock().len()), (2, 2));
 }
 
@@ -237,7 +244,9 @@ fn m26_a_refused_module_is_looked_at_once() {
     let first = get(&modules, &refused(1)).err().expect("it is refused");
     for _ in 0..3 {
         let unread = || Err(EngineError::Bug("its code was asked for again".into()));
-        let again = modules.get(&code_hash(&refused(1)), unread).expect("it is remembered");
+        let again = modules
+            .get(&default_prices(), &code_hash(&refused(1)), unread)
+            .expect("it is remembered");
         assert!(Arc::ptr_eq(&again.err().expect("it is refused"), &first));
     }
     // A refusal is nothing to store: the store was asked once, in vain.
@@ -303,14 +312,15 @@ fn m24_a_failing_store_is_the_engines_fault_and_leaves_nothing() {
     let modules = modules(&storage, ROOM);
     for number in 0..10 {
         let code = contract(number);
-        let failed = modules.get(&code_hash(&code), || Ok(code));
+        let failed = modules.get(&default_prices(), &code_hash(&code), || Ok(code));
         assert!(matches!(failed, Err(EngineError::Storage(_))), "module {number}");
     }
     assert_eq!(modules.cache.size(), (0, 0), "failures add up");
     // Nor is a missing code a verdict.
     let storage = Arc::new(Artifacts::default());
     let modules = self::modules(&storage, ROOM);
-    let missing = modules.get(&Hash([9; 32]), || Err(EngineError::Bug("no code".into())));
+    let missing =
+        modules.get(&default_prices(), &Hash([9; 32]), || Err(EngineError::Bug("no code".into())));
     assert!(matches!(missing, Err(EngineError::Bug(_))));
     assert_eq!(modules.cache.size(), (0, 0), "failures add up");
 }
@@ -324,14 +334,14 @@ fn m24_what_the_compiler_refuses_is_the_engines_fault_and_no_verdict() {
     wasmtime.allocation_strategy(wasmtime::InstanceAllocationStrategy::Pooling(pool));
     let engine = Engine::new(&wasmtime).expect("the change is possible");
     let storage: Arc<dyn Storage> = Arc::new(Artifacts::default());
-    let modules = Modules::with_engine(engine, storage, config(OperatorCosts::default(), ROOM));
+    let modules = Modules::with_engine(engine, storage, config(ROOM));
     let modules = modules.expect("the linker is the same");
     drop(get(&modules, &contract(1)).expect("one page fits"));
     let two_pages = r#"(module (memory (export "memory") 2) (func (export "run")))"#;
     let code: Arc<[u8]> = wat::parse_str(two_pages).expect("valid text").into();
     let asked = AtomicUsize::new(0);
     for _ in 0..2 {
-        let failed = modules.get(&code_hash(&code), || {
+        let failed = modules.get(&default_prices(), &code_hash(&code), || {
             asked.fetch_add(1, Ordering::SeqCst);
             Ok(Arc::clone(&code))
         });

@@ -11,7 +11,7 @@ use crate::sandbox::call::with_stack;
 use crate::sandbox::limiter::Limiter;
 use crate::sandbox::permits::CallPermits;
 use crate::sandbox::prepare::{OperatorCosts, prepare};
-use crate::sandbox::{Modules, ModulesConfig, artifact};
+use crate::sandbox::{Modules, ModulesConfig, Preparation, artifact};
 use crate::storage::MemoryStorage;
 use crate::{EngineConfig, Hash};
 
@@ -418,11 +418,11 @@ fn line_27_a_fresh_instance_knows_nothing_of_the_last() {
 #[test]
 fn line_28_modules_stay_with_their_engine() {
     let storage = Arc::new(MemoryStorage::new());
-    let costs = OperatorCosts::default();
-    let config = ModulesConfig { costs, bytes_max: 1 << 20, workers: 1, reuse_instances: true };
+    let prices = Preparation::new(OperatorCosts::default());
+    let config = ModulesConfig { bytes_max: 1 << 20, workers: 1, reuse_instances: true };
     let modules = Modules::new(storage, config).expect("an engine");
     let code = wasm(r#"(module (memory (export "memory") 1) (func (export "run")))"#);
-    let found = modules.get(&Hash([1; 32]), || Ok(code.into())).expect("storage works");
+    let found = modules.get(&prices, &Hash([1; 32]), || Ok(code.into())).expect("storage works");
     let module = found.expect("it is accepted");
     assert!(Engine::same(&modules.engine, module.instance_pre.module().engine()));
 }

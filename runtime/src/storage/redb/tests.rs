@@ -249,7 +249,7 @@ fn a_database_of_format_1_is_refused_with_advice() {
     transaction.commit().unwrap();
     drop(db);
     let error = RedbStorage::open(fixture.path()).unwrap_err().to_string();
-    assert!(error.contains("format 1, this version reads format 2"), "{error}");
+    assert!(error.contains("format 1, this version reads format 3"), "{error}");
 }
 
 #[test]

@@ -153,10 +153,11 @@ fn m26_many_tiny_modules_are_each_paid_for_and_bounded_in_memory_not_in_number()
 
 #[test]
 fn m29_an_engine_of_other_rules_refuses_the_chain_instead_of_breaking_its_contracts() {
-    // There is one version of the rules today. What a contract may be, what it costs and how it is
-    // prepared are all part of the parameters' id, so a library that judges or meters modules
-    // differently does not open the chain; running a contract under the rules it was deployed with
-    // is the business of the first library that knows two versions.
+    // What a contract may be and how it is prepared is compiled into a library and part of the
+    // engine id stored with the chain, so a library that judges modules otherwise does not open it
+    // (`versions.rs`); prices can change at a height, and the gate does not depend on them, so no
+    // change can turn a deployed module into a refused one. Running a contract under the rules it
+    // was deployed with is the business of the first library that knows two versions of them.
     let storage = FailingStorage::new();
     let mut chain = Chain::on(storage.clone(), 2);
     let counter = chain.deploy(wasm(COUNTER), &[]);
