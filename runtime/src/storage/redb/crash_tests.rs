@@ -15,6 +15,7 @@ const OPTIONS: RedbOptions = RedbOptions {
     keep_records: KeepRecords::All,
     quick_repair: false,
     fold_in_background: false,
+    verify_on_open: false,
 };
 
 /// The chain after each commit of the sequence, and the commit itself.

@@ -73,6 +73,11 @@ pub struct RedbOptions {
     /// Whether a thread of the storage's own folds and prunes between commits. Without it commits
     /// write the slices of folds themselves, and nothing is pruned but by [`RedbStorage::tidy`].
     pub fold_in_background: bool,
+    /// Whether opening reads the whole file and compares every page with its checksum. Every value
+    /// has a checksum anyway; this also finds a page in which a key cannot be found any more, so
+    /// that its value would seem to be absent. Costs seconds per GiB at every opening: for a disk
+    /// that is in doubt.
+    pub verify_on_open: bool,
 }
 
 impl RedbOptions {
@@ -90,6 +95,7 @@ impl Default for RedbOptions {
             keep_records: KeepRecords::default(),
             quick_repair: true,
             fold_in_background: true,
+            verify_on_open: false,
         }
     }
 }

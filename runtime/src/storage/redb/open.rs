@@ -39,6 +39,7 @@ pub(super) fn open_backend(
 fn builder(options: &RedbOptions) -> redb::Builder {
     let mut builder = Database::builder();
     builder.set_cache_size(options.cache_bytes);
+    builder.set_check_integrity_on_open(options.verify_on_open);
     builder
 }
 

@@ -19,6 +19,7 @@ const NEVER_FOLDS: RedbOptions = RedbOptions {
     keep_records: KeepRecords::All,
     quick_repair: true,
     fold_in_background: false,
+    verify_on_open: false,
 };
 const ALWAYS_FOLDS: RedbOptions = RedbOptions { fold_bytes: 0, ..NEVER_FOLDS };
 const FOLDS_AT_TIMES: RedbOptions = RedbOptions { fold_bytes: 40_000, ..NEVER_FOLDS };

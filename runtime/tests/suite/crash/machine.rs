@@ -1,4 +1,5 @@
-//! How an engine is opened on a simulated disk: the choices of an operator that change what is written.
+//! How an engine is opened on a simulated disk: the choices of an operator that change what is
+//! written.
 
 use std::sync::Arc;
 
@@ -29,6 +30,7 @@ impl Machine {
             keep_records: KeepRecords::FromStable,
             quick_repair: true,
             fold_in_background: false,
+            verify_on_open: false,
         };
         let options = match seed % 5 {
             0 => base,

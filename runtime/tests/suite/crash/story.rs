@@ -17,7 +17,8 @@ pub(super) const PEOPLE: u64 = 6;
 /// Blocks that may be rolled back.
 const UNSTABLE: u64 = 4;
 
-/// What one step does. Step `n` leads from point `n` to point `n + 1`; the first one begins the chain.
+/// What one step does. Step `n` leads from point `n` to point `n + 1`; the first one begins the
+/// chain.
 #[derive(Clone)]
 pub(super) enum Step {
     /// Opens the engine on whatever the disk holds, so that there is a genesis.
@@ -121,12 +122,22 @@ impl Story {
             let tips = legal.map(|point| self.points[point].tip).collect::<Vec<_>>();
             panic!("{what}: the tip is {tip:?}, expected one of {tips:?}");
         };
-        let point = &self.points[found];
+        self.check_values(engine, found, what);
+        found
+    }
+
+    /// Demands that the engine has the values of the newest point up to `last` at which the chain
+    /// had the digest that the engine has.
+    #[track_caller]
+    pub(super) fn check_values(&self, engine: &ContractEngine, last: usize, what: &str) {
+        let digest = engine.tip().state_digest;
+        let has_it = |point: &&Point| point.tip.is_some_and(|tip| tip.state_digest == digest);
+        let point = self.points[..=last].iter().rev().find(has_it);
+        let point = point.unwrap_or_else(|| panic!("{what}: the chain never had {digest}"));
         for (key, value) in values(engine, &self.keys) {
             let expected = point.values.get(&key).cloned().flatten();
-            assert_eq!(value, expected, "{what}: {key:?} at point {found}");
+            assert_eq!(value, expected, "{what}: {key:?} at {:?}", point.tip);
         }
-        found
     }
 }
 
