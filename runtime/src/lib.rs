@@ -111,6 +111,15 @@ mod metrics;
 #[cfg(feature = "testing")]
 pub mod testing;
 
+/// What the fuzzer calls that is no part of the interface; see `runtime/fuzz`.
+#[cfg(fuzzing)]
+pub mod fuzzing {
+    /// Transactions that follow from bytes, on a journal and on a model of it.
+    pub fn journal(bytes: &[u8]) {
+        crate::state::journal_and_model(bytes);
+    }
+}
+
 pub use access::AccessSet;
 #[cfg(feature = "tokio")]
 pub use async_engine::AsyncEngine;

@@ -18,7 +18,7 @@ pub const WASM_STACK_BYTES: usize = 8 << 20;
 const THREAD_STACK_BYTES: usize = WASM_STACK_BYTES + (4 << 20);
 
 /// A WebAssembly engine.
-pub trait Engine: Sync {
+pub trait Engine: Send + Sync {
     /// Its name in reports.
     fn name(&self) -> String;
 

@@ -104,6 +104,14 @@ pub struct Draw {
     pub subject: Option<Subject>,
 }
 
+/// The module that wasm-smith makes of these bytes; `None` if there are too few or the gate refuses
+/// it. The seed chooses between the settings.
+#[must_use]
+pub fn of_bytes(seed: u64, bytes: &[u8]) -> Option<Subject> {
+    let code = smith::module_of(&mut Rng::new(seed), bytes)?;
+    Subject::new(Source::Smith, code)
+}
+
 /// The module of a seed. The generators take turns.
 #[must_use]
 pub fn draw(seed: u64) -> Draw {

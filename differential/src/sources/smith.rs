@@ -71,7 +71,12 @@ pub(super) fn module(rng: &mut Rng) -> Option<Vec<u8>> {
     for chunk in bytes.chunks_mut(8) {
         chunk.copy_from_slice(&rng.next_u64().to_le_bytes()[..chunk.len()]);
     }
-    let module = wasm_smith::Module::new(config(rng), &mut Unstructured::new(&bytes));
+    module_of(rng, &bytes)
+}
+
+/// The module of these bytes, unless they do not suffice for one.
+pub(super) fn module_of(rng: &mut Rng, bytes: &[u8]) -> Option<Vec<u8>> {
+    let module = wasm_smith::Module::new(config(rng), &mut Unstructured::new(bytes));
     module.ok().map(|module| module.to_bytes())
 }
 

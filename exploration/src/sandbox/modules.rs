@@ -45,8 +45,9 @@ pub(crate) struct Modules {
 
 impl Modules {
     pub(crate) fn new(_: Arc<dyn Storage>, config: ModulesConfig) -> Result<Self, EngineError> {
-        // As few as the workers of one block need: who executes two at once has to wait.
-        let permits = CallPermits::new(config.workers, config.reuse_instances);
+        // Fewer than there are workers, if they are more than two: somebody has to wait.
+        let count = config.workers.saturating_sub(1).max(2);
+        let permits = CallPermits::new(count, config.reuse_instances);
         Ok(Self { permits: Arc::new(permits), cache: Cache::new(config.bytes_max) })
     }
 

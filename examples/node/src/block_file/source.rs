@@ -42,7 +42,7 @@ impl Source {
     }
 
     /// A text that is not in a file.
-    #[cfg(test)]
+    #[allow(dead_code, reason = "for tests and for fuzzing, which compile this file too")]
     pub(crate) fn new(name: &str, text: &str) -> Self {
         Self { name: name.to_owned(), text: text.to_owned() }
     }

@@ -6,6 +6,8 @@
 //! what it replaced onto an undo log, so a checkpoint is three lengths and a rollback pops.
 
 mod accounts;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod modelled;
 mod slots;
 #[cfg(test)]
 mod tests;
