@@ -9,6 +9,7 @@ mod tests;
 use std::sync::Arc;
 
 use borsh::{BorshDeserialize, BorshSerialize};
+use parking_lot::Mutex;
 use tos_host_api::Hash;
 use wasmtime::{Engine, InstancePre, Linker, Module, ModuleExport};
 
@@ -23,6 +24,7 @@ use super::prepare::{
 use super::{artifact, profile};
 use crate::error::EngineError;
 use crate::host;
+use crate::state::KeyBytes;
 use crate::storage::Storage;
 
 /// What the gate said about a module: ready to run, or refused.
@@ -36,6 +38,8 @@ pub(crate) struct CompiledModule {
     pub(super) counters: CounterExports,
     /// Its memory when a call begins.
     pub(super) image: Image,
+    /// What its counters are called.
+    pub(crate) counter_keys: CounterKeys,
     /// Tells it from other modules, and those who are not counted as its users that it is gone.
     pub(super) identity: Arc<()>,
     /// What starting a call of it costs, in units of the counter.
@@ -49,6 +53,30 @@ pub(crate) struct CompiledModule {
 struct Facts {
     info: ModuleInfo,
     image: Image,
+}
+
+/// Most keys noted of a module.
+const COUNTER_KEYS_MAX: usize = 4;
+
+/// The keys of the counters that calls of a module changed lately in partitions of users. A guess
+/// for the next block, which can change how long it takes, nothing else.
+#[derive(Default)]
+pub(crate) struct CounterKeys(Mutex<Arc<[KeyBytes]>>);
+
+impl CounterKeys {
+    /// What was noted last.
+    pub(crate) fn noted(&self) -> Arc<[KeyBytes]> {
+        Arc::clone(&self.0.lock())
+    }
+
+    /// Notes keys in the place of those before.
+    pub(crate) fn note<'a>(&self, keys: impl Iterator<Item = &'a KeyBytes>) {
+        let keys: Vec<&KeyBytes> = keys.take(COUNTER_KEYS_MAX).collect();
+        let mut noted = self.0.lock();
+        if !noted.iter().eq(keys.iter().copied()) {
+            *noted = keys.into_iter().cloned().collect();
+        }
+    }
 }
 
 /// Where a prepared module exports its counters.
@@ -188,7 +216,17 @@ impl Modules {
         let counters = CounterExports::of(module)?;
         let start_units = self.costs.of_start(info.memory_pages_min);
         let identity = Arc::default();
-        Ok(CompiledModule { instance_pre, info, counters, image, identity, start_units, size })
+        let counter_keys = CounterKeys::default();
+        Ok(CompiledModule {
+            instance_pre,
+            info,
+            counters,
+            image,
+            counter_keys,
+            identity,
+            start_units,
+            size,
+        })
     }
 }
 
