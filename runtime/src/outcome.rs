@@ -144,10 +144,22 @@ impl Results {
         for result in results {
             encode_result(&result, &mut encoded);
             list.push(result);
+            if list.len() == RESULTS_SAMPLED {
+                // The others are guessed to be like these: growing step by step copies all of them
+                // several times. Most of a wrong guess is never touched, and takes no memory.
+                let each = (encoded.len() / RESULTS_SAMPLED).min(RESULT_LEN_GUESS_MAX);
+                encoded.reserve_exact((each + each / 8) * len.saturating_sub(RESULTS_SAMPLED));
+            }
         }
         Self { list, encoded }
     }
 }
+
+/// Results after which it is guessed how long the others are.
+const RESULTS_SAMPLED: usize = 64;
+
+/// Bytes that a result is guessed to take at most.
+const RESULT_LEN_GUESS_MAX: usize = 1_024;
 
 /// Length of the receipt of a transaction that did what it said and returned nothing.
 const PLAIN_RESULT_LEN: usize = 1 + 1 + 8 + 8 + 1 + 4 + 4;

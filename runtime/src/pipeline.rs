@@ -2,6 +2,7 @@
 //! surrounds it (which block may be executed, what becomes of the outcome) is `engine/`'s business.
 
 mod check;
+mod counters;
 mod crew;
 mod merge;
 mod needed;
@@ -26,6 +27,7 @@ use crate::state::{ChainState, Overlay};
 use crate::types::Block;
 
 pub(crate) use check::check_count;
+use counters::{load_counters, note_names};
 pub(crate) use crew::Crew;
 pub(crate) use merge::{BlockOutputs, merge};
 pub(crate) use prefetch::{LoadedModules, load_accounts, load_modules};
@@ -85,6 +87,9 @@ impl Pipeline {
         metrics.stages.schedule = time.lap();
 
         let mut env = self.prefetch_modules(block, &resolved.contract_txs)?;
+        if resolved.cuts.is_some() && env.runs_contracts() {
+            load_counters(block, &env, &table, &overlay, &self.pool)?;
+        }
         metrics.stages.prefetch = time.lap();
 
         if let Mode::Parallel { recording: Some(detail), .. } = mode {
@@ -101,7 +106,7 @@ impl Pipeline {
             Mode::Parallel { threads_max, .. } => {
                 // Those that are settled are nobody's predecessors any more.
                 let rest = match (settled.contains(&true), settled.contains(&false)) {
-                    (true, true) => Arc::new(Schedule::of_some(table, |tx| !settled[tx])),
+                    (true, true) => Arc::new(Schedule::of_some(table.clone(), |tx| !settled[tx])),
                     _ => Arc::clone(&schedule),
                 };
                 execute_in_parallel(
@@ -126,6 +131,9 @@ impl Pipeline {
             Mode::Parallel { .. } => Crew::for_items(&self.pool, items),
         };
         let merged = merge(kinds, &overlay, crew, outputs, beneficiary)?;
+        if resolved.cuts.is_some() && env.runs_contracts() {
+            note_names(&env.contracts, &merged.sections);
+        }
         let (gas_fee, burned_supply) = (merged.gas_fee, merged.burned_supply);
         metrics.stages.merge = time.lap();
 

@@ -2,6 +2,8 @@
 //! and calls need its own permits; but what a call does is written in its input, as [`Step`]s that
 //! are carried out on the journal of the transaction.
 
+#[path = "../../../runtime/src/sandbox/counter_keys.rs"]
+mod counter_keys;
 mod guest;
 mod modules;
 #[path = "../../../runtime/src/sandbox/permits.rs"]

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use tos_host_api::Hash;
 
 use self::cache::{Cache, ModuleKey};
+use super::counter_keys::CounterKeys;
 use super::permits::{CallPermit, CallPermits};
 use super::prepare::{self, ModuleInfo, OperatorCosts, Rejection};
 use crate::error::EngineError;
@@ -18,6 +19,7 @@ pub(crate) type Verdict = Result<Arc<CompiledModule>, Arc<Rejection>>;
 /// What is known about a module.
 pub(crate) struct CompiledModule {
     pub(crate) info: ModuleInfo,
+    pub(crate) counter_keys: CounterKeys,
     size: usize,
 }
 
@@ -67,7 +69,11 @@ impl Modules {
     ) -> Result<Verdict, EngineError> {
         let key = ModuleKey { code: *code_hash, preparation: Hash::default() };
         self.cache.get(&key, || match prepare::check(&code()?) {
-            Ok(info) => Ok(Ok(Arc::new(CompiledModule { info, size: 1 }))),
+            Ok(info) => Ok(Ok(Arc::new(CompiledModule {
+                info,
+                counter_keys: CounterKeys::default(),
+                size: 1,
+            }))),
             Err(rejection) => Ok(Err(Arc::new(rejection))),
         })
     }

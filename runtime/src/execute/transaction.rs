@@ -19,6 +19,13 @@ use crate::types::{BlockContext, ExecutionStatus, Receipt, TransactionType, Unsi
 /// derived access sets rule out.
 pub(super) const NATIVE: HostFunction = HostFunction::Transfer;
 
+/// Contracts by id. Looked up in for every call and never iterated; randomly seeded, because
+/// deployers can try many ids.
+pub(crate) type Contracts = HashMap<ContractId, Callable, foldhash::fast::RandomState>;
+
+/// Verdicts on modules by the hash of their code.
+pub(crate) type Deployed = HashMap<Hash, Verdict, foldhash::fast::RandomState>;
+
 /// What all transactions of a block share.
 #[derive(Clone)]
 pub(crate) struct BlockEnv {
@@ -29,9 +36,9 @@ pub(crate) struct BlockEnv {
     pub(crate) preparation: Arc<Preparation>,
     /// The contracts the block invokes or upgrades, as of the parent state: code is never part of a
     /// conflict because what a block deploys is callable only in the next one.
-    pub(crate) contracts: Arc<HashMap<ContractId, Callable>>,
+    pub(crate) contracts: Arc<Contracts>,
     /// Verdicts on the modules the block deploys.
-    pub(crate) deployed: Arc<HashMap<Hash, Verdict>>,
+    pub(crate) deployed: Arc<Deployed>,
     pub(crate) observer: Option<Observer>,
     /// How the execution is recorded, if it is.
     pub(crate) recording: Option<RecordingPlan>,

@@ -1,14 +1,14 @@
 //! Brings what a block needs into memory before it runs: its accounts, and its modules compiled.
 
+use std::collections::HashSet;
 use std::collections::hash_map::Entry;
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use tos_host_api::{Address, ContractId, Hash};
+use tos_host_api::{Address, ContractId, TxIndex};
 
 use crate::error::EngineError;
-use crate::execute::{Callable, callable};
-use crate::sandbox::{Modules, Preparation, Verdict};
+use crate::execute::{Contracts, Deployed, callable};
+use crate::sandbox::{Modules, Preparation};
 use crate::state::{AccountCell, ChainState};
 use crate::types::{TransactionType, code_hash};
 
@@ -21,8 +21,36 @@ pub(crate) fn load_accounts(
     accounts.iter().map(cell).collect()
 }
 
+/// Contracts that are told from each other while a block is resolved.
+const CONTRACTS_KNOWN_MAX: usize = 8;
+
+/// The transactions that name the modules a block needs. Of those that call a common contract only
+/// one is kept, so that nobody has to look at all of them once more.
+#[derive(Default)]
+pub(crate) struct ModuleTxs {
+    pub(crate) txs: Vec<TxIndex>,
+    known: Vec<ContractId>,
+}
+
+impl ModuleTxs {
+    /// Looks at the next transaction.
+    pub(crate) fn add(&mut self, index: TxIndex, data: &TransactionType) {
+        if let TransactionType::InvokeContract { contract, .. } = data {
+            if self.known.contains(contract) {
+                return;
+            }
+            if self.known.len() < CONTRACTS_KNOWN_MAX {
+                self.known.push(*contract);
+            }
+        }
+        if data.is_call() {
+            self.txs.push(index);
+        }
+    }
+}
+
 /// The contracts a block calls and the verdicts on what it deploys. Shared: every worker has them.
-pub(crate) type LoadedModules = (Arc<HashMap<ContractId, Callable>>, Arc<HashMap<Hash, Verdict>>);
+pub(crate) type LoadedModules = (Arc<Contracts>, Arc<Deployed>);
 
 /// Loads or compiles the modules that these transactions call or deploy, each once.
 pub(crate) fn load_modules<'a>(
@@ -31,8 +59,8 @@ pub(crate) fn load_modules<'a>(
     preparation: &Preparation,
     transactions: impl Iterator<Item = &'a TransactionType>,
 ) -> Result<LoadedModules, EngineError> {
-    let mut contracts = HashMap::new();
-    let mut deployed = HashMap::new();
+    let mut contracts = Contracts::default();
+    let mut deployed = Deployed::default();
     let mut absent = HashSet::new();
     for data in transactions {
         if let TransactionType::InvokeContract { contract, .. }

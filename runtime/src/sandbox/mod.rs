@@ -3,6 +3,7 @@
 
 mod artifact;
 mod call;
+mod counter_keys;
 mod guest_memory;
 mod image;
 mod kept;

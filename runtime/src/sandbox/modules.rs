@@ -14,6 +14,7 @@ use wasmtime::{Engine, InstancePre, Linker, Module, ModuleExport};
 
 use self::cache::{Cache, ModuleKey};
 use super::call::{HostState, with_stack};
+use super::counter_keys::CounterKeys;
 use super::image::Image;
 use super::permits::{CallPermit, CallPermits};
 use super::prepare::{
@@ -36,6 +37,8 @@ pub(crate) struct CompiledModule {
     pub(super) counters: CounterExports,
     /// Its memory when a call begins.
     pub(super) image: Image,
+    /// What its counters are called.
+    pub(crate) counter_keys: CounterKeys,
     /// Tells it from other modules, and those who are not counted as its users that it is gone.
     pub(super) identity: Arc<()>,
     /// What starting a call of it costs, in units of the counter.
@@ -206,7 +209,17 @@ impl Modules {
         let counters = CounterExports::of(module)?;
         let start_units = costs.of_start(info.memory_pages_min);
         let identity = Arc::default();
-        Ok(CompiledModule { instance_pre, info, counters, image, identity, start_units, size })
+        let counter_keys = CounterKeys::default();
+        Ok(CompiledModule {
+            instance_pre,
+            info,
+            counters,
+            image,
+            counter_keys,
+            identity,
+            start_units,
+            size,
+        })
     }
 }
 

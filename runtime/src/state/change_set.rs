@@ -82,6 +82,11 @@ impl Section {
         self.encoded.reserve_exact((self.encoded.len() / len + 1).min(ENCODED_GUESS_MAX) * more);
     }
 
+    /// The changes.
+    pub(crate) fn changes(&self) -> &[Change] {
+        &self.changes
+    }
+
     #[cfg(test)]
     pub(crate) fn into_changes(self) -> Vec<Change> {
         self.changes

@@ -22,4 +22,6 @@ pub(crate) use journal::{Journal, Taken};
 pub(crate) use key::SlotRef;
 pub use key::{SlotKey, StateKey, StateValue};
 pub use key_bytes::KeyBytes;
-pub(crate) use overlay::{AccountCell, Changes, Overlay, Ranked, SectionKey};
+pub(crate) use overlay::{
+    AccountCell, Changes, CounterName, LoadedCounters, Overlay, Ranked, SectionKey,
+};

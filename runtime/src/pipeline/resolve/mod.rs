@@ -20,7 +20,7 @@ pub(crate) use self::parts::Part;
 pub(crate) use self::ranges::NumberedRange;
 use self::ranges::table_entries;
 use super::check::{check_block, may_have_fault};
-use super::prefetch::load_accounts;
+use super::prefetch::{ModuleTxs, load_accounts};
 use crate::access;
 use crate::config::ProtocolParams;
 use crate::error::EngineError;
@@ -38,7 +38,7 @@ pub(crate) struct Resolved {
     /// By index of the table.
     pub(crate) cells: Vec<AccountCell>,
     pub(crate) beneficiary: Option<AccountIdx>,
-    /// The transactions that need a module, ascending.
+    /// Transactions that between them name every module the block needs, ascending.
     pub(crate) contract_txs: Vec<TxIndex>,
     /// How the block was cut, if it was.
     pub(crate) cuts: Option<Arc<Cuts>>,
@@ -73,18 +73,16 @@ pub(crate) fn resolve(
 fn resolve_at_once(block: &Block, chain: &ChainState) -> Result<Resolved, EngineError> {
     let mut builder = TableBuilder::with_capacity(block.transactions().len());
     let mut entries = Vec::new();
-    let mut contract_txs = Vec::new();
+    let mut module_txs = ModuleTxs::default();
     for (index, tx) in (0..).zip(block.transactions()) {
         access::collect(tx, &mut entries);
         builder.push(&entries, TableTx::new(&entries, tx.gas_limit));
-        if tx.data.is_call() {
-            contract_txs.push(index);
-        }
+        module_txs.add(index, &tx.data);
     }
     let beneficiary = block.beneficiary().map(|account| builder.index(account));
     let table = builder.finish();
     let cells = load_accounts(chain, table.accounts())?;
-    Ok(Resolved { table, cells, beneficiary, contract_txs, cuts: None })
+    Ok(Resolved { table, cells, beneficiary, contract_txs: module_txs.txs, cuts: None })
 }
 
 fn resolve_in_parts(
@@ -111,7 +109,7 @@ fn resolve_in_parts(
         // What is left over at the end of the last part is no transaction's.
         let rest = table.append(&part.txs, entries);
         beneficiary = rest.first().map(|entry| entry.account);
-        contract_txs.extend_from_slice(&part.contract_txs);
+        contract_txs.extend_from_slice(&part.module_txs.txs);
     }
     let mut ranges = Arc::into_inner(ranges)
         .ok_or_else(|| EngineError::Bug("a worker kept a finished job".into()))?;
@@ -185,6 +183,6 @@ fn number_accounts(
 }
 
 /// Piece `piece` of `len` things cut into `pieces` of about the same size.
-fn piece_of(len: usize, piece: usize, pieces: usize) -> Range<usize> {
+pub(super) fn piece_of(len: usize, piece: usize, pieces: usize) -> Range<usize> {
     len * piece / pieces..len * (piece + 1) / pieces
 }

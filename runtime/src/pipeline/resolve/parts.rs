@@ -5,6 +5,7 @@ use std::ops::Range;
 use tos_host_api::{AccessEntry, AccessMode, Address, Hash, TxIndex};
 
 use super::super::check::PartFacts;
+use super::super::prefetch::ModuleTxs;
 use crate::access;
 use crate::execute::{Payment, Terms};
 use crate::schedule::{TableTx, index_u32};
@@ -22,7 +23,7 @@ pub(crate) struct Part {
     /// By shard: where its positions start in `by_shard`; one more element closes the last.
     shard_starts: Vec<u32>,
     pub(super) txs: Vec<TableTx>,
-    pub(super) contract_txs: Vec<TxIndex>,
+    pub(super) module_txs: ModuleTxs,
     /// The first transaction of the part.
     start: TxIndex,
     /// By entry: its transaction, counted from the part's first, times two, plus one under
@@ -46,7 +47,7 @@ impl Part {
     ) -> Self {
         let mut entries = Vec::with_capacity(2 * range.len() + 1);
         let mut txs = Vec::with_capacity(range.len());
-        let mut contract_txs = Vec::new();
+        let mut module_txs = ModuleTxs::default();
         let mut facts = PartFacts::with_capacity(range.len());
         let start = index_u32(range.start);
         let mut roles = Vec::with_capacity(2 * range.len());
@@ -61,9 +62,7 @@ impl Part {
             };
             roles.extend(own.iter().map(role));
             payments.push(Payment::of(tx, own.len(), terms));
-            if tx.data.is_call() {
-                contract_txs.push(index_u32(index));
-            }
+            module_txs.add(index_u32(index), &tx.data);
             facts.add(tx, params_id);
         }
         entries.extend(extra.map(|account| AccessEntry::new(account, AccessMode::Credit)));
@@ -73,7 +72,7 @@ impl Part {
             shard_starts: vec![0; ChainState::ACCOUNT_SHARDS + 1],
             entries,
             txs,
-            contract_txs,
+            module_txs,
             start,
             roles,
             payments,

@@ -1,5 +1,7 @@
 //! A block that is cut into parts has to be resolved to the same as one that is not.
 
+use std::collections::BTreeSet;
+
 use ed25519_zebra::SigningKey;
 use tos_host_api::{
     AccessEntry, AccessMode, Address, Amount, AssetId, ChainId, ContractId, Gas, Hash, Nonce,
@@ -143,7 +145,30 @@ fn found(resolved: &Resolved, chain: &Arc<ChainState>) -> impl PartialEq + use<>
     for (cell, address) in resolved.cells.iter().zip(table.accounts().iter()) {
         assert_eq!(*cell.base(), chain.account(address).unwrap());
     }
-    (txs, accounts, resolved.beneficiary.map(address), resolved.contract_txs.clone())
+    (txs, accounts, resolved.beneficiary.map(address))
+}
+
+/// The contracts that these transactions call.
+fn contracts(block: &Block, txs: impl Iterator<Item = TxIndex>) -> BTreeSet<ContractId> {
+    let contract = |tx: TxIndex| match block.transactions()[tx as usize].data {
+        TransactionType::InvokeContract { contract, .. } => Some(contract),
+        _ => None,
+    };
+    txs.filter_map(contract).collect()
+}
+
+#[test]
+fn every_contract_is_named_and_few_transactions_name_them() {
+    let block = block(900, 1, &params());
+    let all = contracts(&block, 0..900);
+    assert!(all.len() > 1);
+    let pool = WorkerPool::new(2).unwrap();
+    let parts = resolve_in_parts(&block, &params(), &chain(), &pool).unwrap();
+    let whole = resolve_at_once(&block, &chain()).unwrap();
+    for txs in [parts.contract_txs, whole.contract_txs] {
+        assert_eq!(contracts(&block, txs.iter().copied()), all);
+        assert!(txs.is_sorted() && txs.len() < 40, "{} transactions", txs.len());
+    }
 }
 
 #[test]

@@ -33,6 +33,38 @@ impl<V: Clone> SlotMap<V> {
         Some(hot.value.clone())
     }
 
+    /// Hash and shard of a name.
+    pub(super) fn place(&self, slot: SlotRef<'_>) -> (u64, usize) {
+        let hash = self.entries.hasher().hash_one(slot);
+        (hash, self.shard(hash))
+    }
+
+    /// Copies the values of slots of one shard, each given with its hash; those that are not there
+    /// are left out.
+    pub(super) fn copy_all<'a, M>(
+        &self,
+        shard: usize,
+        slots: impl Iterator<Item = (u64, SlotRef<'a>, M)> + Clone,
+        generation: u32,
+        mut found: impl FnMut(M, V),
+    ) {
+        let shard = self.entries.shards()[shard].read();
+        // Only looking first, for the reason that numbering accounts has.
+        let known = slots
+            .clone()
+            .filter(|(hash, slot, _)| shard.get(*hash, |(key, _)| key.by_ref() == *slot).is_some());
+        std::hint::black_box(known.count());
+        for (hash, slot, mention) in slots {
+            if let Some((_, hot)) = shard.get(hash, |(key, _)| key.by_ref() == slot) {
+                let hot = hot.get();
+                if hot.used.load(Ordering::Relaxed) != generation {
+                    hot.used.store(generation, Ordering::Relaxed);
+                }
+                found(mention, hot.value.clone());
+            }
+        }
+    }
+
     /// Sets a value; the name is copied if it was not there.
     pub(super) fn insert(&self, slot: SlotRef<'_>, value: V, generation: u32) {
         let hasher = self.entries.hasher();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tos_host_api::{AssetId, ContractId};
 
 use super::slot_map::SlotMap;
-use super::{ChainState, HotMap, age_limit, wrong_kind};
+use super::{ChainState, HotMap, SHARDS, age_limit, wrong_kind};
 use crate::error::EngineError;
 use crate::state::{AssetRecord, ContractRecord, SlotRef, StateKey, StateValue};
 
@@ -52,6 +52,9 @@ impl HotValues {
 }
 
 impl ChainState {
+    /// Shards of the counters, see [`ChainState::copy_counters`].
+    pub(crate) const COUNTER_SHARDS: usize = SHARDS;
+
     /// A byte slot.
     pub(crate) fn slot(&self, slot: SlotRef<'_>) -> Result<Option<Arc<[u8]>>, EngineError> {
         let generation = self.generation();
@@ -82,6 +85,21 @@ impl ChainState {
         };
         self.values.counters.insert(slot, value, generation);
         Ok(value)
+    }
+
+    /// Hash and shard of a counter.
+    pub(crate) fn counter_hash(&self, slot: SlotRef<'_>) -> (u64, usize) {
+        self.values.counters.place(slot)
+    }
+
+    /// Copies the counters of one shard that are in memory; each is given with its hash.
+    pub(crate) fn copy_counters<'a, M>(
+        &self,
+        shard: usize,
+        slots: impl Iterator<Item = (u64, SlotRef<'a>, M)> + Clone,
+        found: impl FnMut(M, u128),
+    ) {
+        self.values.counters.copy_all(shard, slots, self.generation(), found);
     }
 
     /// A contract's record.

@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering;
 
 use tos_host_api::{Address, Amount, ContractId, PublicKey};
 
+use super::counters::CounterChange;
 use super::extras::{CounterValue, Extras, Published};
 use super::{AccountCell, Overlay, Ranked, overflow};
 use crate::error::EngineError;
@@ -83,6 +84,7 @@ impl Overlay {
         changes: &mut Changes,
     ) -> Result<(), EngineError> {
         let mut taken = Vec::with_capacity(FETCHED_AT_ONCE);
+        let mut counters = Vec::new();
         for accounts in accounts.chunks(FETCHED_AT_ONCE) {
             self.fetch(accounts);
             taken.extend(accounts.iter().map(|ranked| self.take_extras(ranked.account)));
@@ -92,9 +94,14 @@ impl Overlay {
                 self.account_change(*account, extras.as_deref(), section);
             }
             for (Ranked { account, .. }, extras) in accounts.iter().zip(taken.drain(..)) {
+                let address = self.address(*account);
                 if let Some(extras) = extras {
-                    self.extra_changes(self.address(*account), *extras, changes)?;
+                    self.extra_changes(address, *extras, changes, &mut counters)?;
                 }
+                if let Some(loaded) = self.counters.get() {
+                    loaded.changes(*account, &mut counters);
+                }
+                counter_changes(address, &mut counters, changes);
             }
         }
         Ok(())
@@ -103,7 +110,7 @@ impl Overlay {
     /// Brings accounts that lie anywhere into the cache, their misses overlapping: nothing here
     /// waits for what it reads, which turning one account after the other into a change does.
     fn fetch(&self, accounts: &[Ranked]) {
-        let extras = self.extras.get();
+        let (extras, counters) = (self.extras.get(), self.counters.get());
         let read = |sum: u64, ranked: &Ranked| {
             let account = ranked.account as usize;
             let cell = &self.cells[account];
@@ -113,7 +120,8 @@ impl Overlay {
             let locked = extras.is_some_and(|extras| extras[account].is_locked());
             // Both ends: an address may lie in two cache lines.
             let ends = u64::from(id[0] ^ id[31]) ^ u64::from(locked);
-            sum ^ cell.native.load(Ordering::Relaxed) ^ ends
+            let counters = counters.map_or(0, |counters| counters.touch(ranked.account));
+            sum ^ cell.native.load(Ordering::Relaxed) ^ ends ^ counters
         };
         std::hint::black_box(accounts.iter().fold(0, read));
     }
@@ -146,6 +154,7 @@ impl Overlay {
         address: Address,
         extras: Extras,
         changes: &mut Changes,
+        counters: &mut Vec<CounterChange>,
     ) -> Result<(), EngineError> {
         let partition = address;
         if let (Some(record), Address::Contract(id)) = (extras.contract, address) {
@@ -163,7 +172,7 @@ impl Overlay {
             let key = StateKey::Slot(SlotKey { contract, partition, key }.into());
             changes.section(SectionKey::Slots(contract)).push(Change { key, old, new });
         }
-        for Published { contract, key, cell } in in_order(extras.counters.into_entries()) {
+        for Published { contract, key, cell } in extras.counters.into_entries() {
             let old = match cell.base {
                 Some(base) => base,
                 None => {
@@ -176,12 +185,23 @@ impl Overlay {
                     old.checked_add(added).ok_or_else(|| overflow("counter", partition))?
                 }
             };
-            let value = |value| (value > 0).then_some(StateValue::Counter(value));
-            let (old, new) = (value(old), value(new));
-            let key = StateKey::Counter(SlotKey { contract, partition, key }.into());
-            changes.section(SectionKey::Counters(contract)).push(Change { key, old, new });
+            counters.push(CounterChange { contract, key, old, new });
         }
         Ok(())
+    }
+}
+
+/// Adds what became of the counters in one partition, and forgets them.
+fn counter_changes(partition: Address, counters: &mut Vec<CounterChange>, changes: &mut Changes) {
+    counters.sort_unstable_by(|a, b| (&a.contract, &a.key).cmp(&(&b.contract, &b.key)));
+    for CounterChange { contract, key, old, new } in counters.drain(..) {
+        if old == new {
+            continue;
+        }
+        let value = |value| (value > 0).then_some(StateValue::Counter(value));
+        let (old, new) = (value(old), value(new));
+        let key = StateKey::Counter(SlotKey { contract, partition, key }.into());
+        changes.section(SectionKey::Counters(contract)).push(Change { key, old, new });
     }
 }
 

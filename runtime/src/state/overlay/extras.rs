@@ -105,6 +105,9 @@ impl Overlay {
         contract: ContractId,
         key: &[u8],
     ) -> Result<SeenCounter, EngineError> {
+        if let Some(cell) = self.loaded(account, &contract, key) {
+            return Ok(SeenCounter { value: cell.value(), base: None });
+        }
         let find = |extras: &Extras| {
             extras.counters.find(name(&contract, key)).map(|counter| counter.cell.value)
         };

@@ -2,6 +2,7 @@
 //!
 //! A failure prints the smallest input found; nothing is written beside the sources.
 
+mod counters;
 mod encodings;
 mod ledger;
 mod payments;
