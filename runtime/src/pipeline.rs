@@ -22,6 +22,7 @@ use crate::execute::{
 use crate::explain::{RecordingDetail, RecordingPlan};
 use crate::metrics::{ExecutionMetrics, Stopwatch, WorkerTimes};
 use crate::outcome::BlockOutcome;
+use crate::planted::{Bug, planted};
 use crate::sandbox::Modules;
 use crate::schedule::Schedule;
 use crate::state::{ChainState, Overlay};
@@ -131,6 +132,9 @@ impl Pipeline {
         metrics.stages.merge = time.lap();
 
         let (record, results) = seal_block(block, merged, crew)?;
+        if planted(Bug::CandidatesLeaveTraces) {
+            self.chain.apply(&record.change_set);
+        }
         metrics.stages.digest = time.lap();
 
         let settled = settled.iter().filter(|settled| **settled).count();

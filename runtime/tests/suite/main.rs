@@ -16,6 +16,7 @@ mod kit;
 mod laws;
 mod lessons;
 mod payments;
+mod planted;
 mod properties;
 mod recorded_gas;
 mod support;
