@@ -36,6 +36,7 @@ const TABLE: &str = "tests/planted/PLANTED.md";
 #[allow(clippy::disallowed_methods, reason = "the length of a run comes from the environment")]
 pub(crate) fn check(binary: Binary, bugs: &[Bug]) {
     check_list(bugs);
+    check_names(binary);
     let is_all = std::env::var("TOS_PLANTED_BUGS").is_ok_and(|which| which == "all");
     let mut rows = Vec::new();
     let mut escaped = Vec::new();
@@ -72,6 +73,17 @@ fn check_list(bugs: &[Bug]) {
     }
     for it in CAUGHT {
         assert!(bugs.iter().any(|(bug, ..)| it.bug == *bug), "{it:?}: there is no such bug");
+    }
+}
+
+/// Checks that this binary has all tests that are named.
+fn check_names(binary: Binary) {
+    let exe = std::env::current_exe().expect("this is one");
+    let listed = Command::new(exe).arg("--list").output().expect("it lists its tests");
+    let listed = String::from_utf8(listed.stdout).expect("names are text");
+    for it in CAUGHT.iter().filter(|it| it.binary == binary) {
+        let line = format!("{}: test", it.by);
+        assert!(listed.lines().any(|listed| listed == line), "{it:?}: there is no such test");
     }
 }
 
