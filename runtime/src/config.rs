@@ -26,6 +26,10 @@ pub struct EngineConfig {
     /// `true` keeps instances of contracts from call to call, restored to what a fresh one is;
     /// `false` makes a fresh one for each call, which takes several times as long.
     pub reuse_instances: bool,
+    /// Most gas one run of [`crate::ContractEngine::view`] may use. Commits wait for the run that is
+    /// going on, so this bounds how long strangers who ask questions hold up a node: about a
+    /// nanosecond of one core per gas. A transaction's own maximum holds as well.
+    pub view_gas_limit: Gas,
 }
 
 impl EngineConfig {
@@ -56,6 +60,7 @@ impl Default for EngineConfig {
             state_cache_entries: 4_000_000,
             large_block_txs: 1_024,
             reuse_instances: true,
+            view_gas_limit: Gas(100_000_000),
         }
     }
 }

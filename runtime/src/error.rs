@@ -393,6 +393,12 @@ pub enum EngineError {
     /// An earlier error left the outcome of a commit unknown; reopen the database.
     #[error("the engine refuses work since an earlier commit failed: {0}; reopen the storage")]
     Poisoned(String),
+    /// An observer asked the engine that is executing a block around it; nothing happened.
+    #[error(
+        "an execution observer called the engine, which executes a block meanwhile; \
+         let it hand over what it heard and ask after the block"
+    )]
+    CalledFromObserver,
     /// A contract is not known to this node.
     #[error("no contract {0}")]
     NoSuchContract(ContractId),

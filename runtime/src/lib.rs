@@ -68,6 +68,10 @@
 //! A node on tokio wraps the engine in an [`AsyncEngine`]. How the insides fit together is told in
 //! `ARCHITECTURE.md`.
 
+// What all of them stand on.
+mod grain;
+mod sync;
+
 // In the order in which a block meets them.
 mod types;
 mod verify;

@@ -16,9 +16,7 @@ use tos_host_api::TxIndex;
 
 use crate::config::ProtocolParams;
 use crate::error::EngineError;
-use crate::execute::{
-    BlockEnv, ExecutionObserver, WorkerPool, execute_in_parallel, execute_in_sequence,
-};
+use crate::execute::{BlockEnv, Observer, WorkerPool, execute_in_parallel, execute_in_sequence};
 use crate::explain::{RecordingDetail, RecordingPlan};
 use crate::metrics::{ExecutionMetrics, Stopwatch, WorkerTimes};
 use crate::outcome::BlockOutcome;
@@ -44,7 +42,7 @@ pub(crate) struct Pipeline {
     pub(crate) pool: WorkerPool,
     /// See [`crate::EngineConfig::large_block_txs`].
     pub(crate) cut_min: usize,
-    pub(crate) observer: Option<Arc<dyn ExecutionObserver>>,
+    pub(crate) observer: Option<Observer>,
 }
 
 /// Which executor runs a block.

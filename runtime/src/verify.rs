@@ -17,7 +17,21 @@ pub(crate) const SIGNATURE_BATCH: usize = 64;
 
 /// A transaction that is well formed under some chain's parameters and signed by its source.
 ///
-/// Invariant: constructed by verification only, so holding one is the proof.
+/// Invariant: constructed by verification only, so holding one is the proof. There is no other way:
+///
+/// ```compile_fail,E0451
+/// # fn forge(transaction: tos_runtime::Transaction, id: tos_runtime::Hash) {
+/// let forged = tos_runtime::VerifiedTransaction { transaction, id };
+/// # }
+/// ```
+///
+/// nor can one be read from bytes.
+///
+/// ```compile_fail,E0277
+/// # fn read(bytes: &[u8]) {
+/// let read: tos_runtime::VerifiedTransaction = borsh::from_slice(bytes).unwrap();
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct VerifiedTransaction {
     transaction: Transaction,

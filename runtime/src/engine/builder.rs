@@ -1,20 +1,20 @@
 //! Opens an engine: checks the configuration, starts a chain or continues one.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use parking_lot::{Mutex, RwLock};
 use tos_host_api::Hash;
 
 use super::{Background, ContractEngine, Inner, TipState};
 use crate::config::{EngineConfig, ProtocolParams};
 use crate::error::{EngineError, OpenError};
-use crate::execute::{ExecutionObserver, WorkerPool};
+use crate::execute::{ExecutionObserver, Observer, WorkerPool};
 use crate::genesis::Genesis;
 use crate::pipeline::Pipeline;
 use crate::sandbox::{Modules, ModulesConfig};
 use crate::state::ChainState;
 use crate::storage::{ChainMeta, CommitBatch, MemoryStorage, STORAGE_FORMAT, Storage};
+use crate::sync::{Mutex, OnceLock, RwLock};
 
 /// Collects what an engine needs. Without a storage it keeps the chain in memory.
 #[derive(Default)]
@@ -22,7 +22,7 @@ pub struct ContractEngineBuilder {
     storage: Option<Arc<dyn Storage>>,
     config: EngineConfig,
     genesis: Option<Genesis>,
-    observer: Option<Arc<dyn ExecutionObserver>>,
+    observer: Option<Observer>,
 }
 
 impl ContractEngineBuilder {
@@ -50,7 +50,7 @@ impl ContractEngineBuilder {
     /// Who is told what the engine does.
     #[must_use]
     pub fn observer(mut self, observer: impl ExecutionObserver) -> Self {
-        self.observer = Some(Arc::new(observer));
+        self.observer = Some(Observer::new(observer));
         self
     }
 
@@ -74,8 +74,7 @@ impl ContractEngineBuilder {
         let tip = storage.record(meta.topoheight)?.ok_or_else(|| {
             EngineError::Corrupt(format!("the record of the tip {} is missing", meta.topoheight))
         })?;
-        let mut tip = TipState::of(&tip);
-        tip.tip.stable_topoheight = meta.stable_topoheight;
+        let tip = TipState::of(&tip).with_stable(meta.stable_topoheight);
         if tip.tip.state_digest != meta.state_digest {
             let text = "the tip's record and the database's own account of it disagree";
             return Err(EngineError::Corrupt(text.into()));
@@ -103,7 +102,7 @@ impl ContractEngineBuilder {
                 genesis: meta.genesis,
                 tip: RwLock::new(tip),
                 staged: Mutex::new(VecDeque::new()),
-                writer: Mutex::new(()),
+                writer: Mutex::new(meta.stable_topoheight),
                 persister: Background::start("tos-persist")?,
                 poisoned: OnceLock::new(),
             }),

@@ -50,7 +50,7 @@ impl ContractEngine {
         if !planted(Bug::HotStateNotUpdated) {
             self.inner.pipeline.chain.apply(&record.change_set);
         }
-        *tip = TipState::of(&record);
+        *tip = TipState::of(&record).with_stable(tip.tip.stable_topoheight);
         self.inner.staged.lock().push_back(record);
         Ok(topoheight)
     }
@@ -67,16 +67,19 @@ impl ContractEngine {
 
     /// Writes staged blocks up to a height, in order.
     pub(crate) fn persist(&self, topoheight: TopoHeight) -> Result<(), EngineError> {
-        let _writer = self.inner.writer.lock();
+        // Before the lock, which a rollback may hold while it waits for the block of an observer.
+        self.check_usable()?;
+        let mut stable = self.inner.writer.lock();
         self.check_usable()?;
         loop {
             let front = self.inner.staged.lock().front().cloned();
             let Some(record) = front.filter(|r| r.header.context.topoheight <= topoheight) else {
                 break;
             };
-            let meta = self.meta(&TipState::of(&record).tip);
+            let meta = self.meta(&TipState::of(&record).with_stable(*stable).tip);
             let changes = &record.change_set;
             self.write(&CommitBatch { meta: &meta, record: Some(&record), changes })?;
+            *stable = meta.stable_topoheight;
             self.inner.staged.lock().pop_front();
         }
         self.trim();
@@ -110,9 +113,8 @@ impl ContractEngine {
             return Ok(());
         }
         let changes = self.undo(topoheight, highest)?;
-        let mut target = TipState::of(&self.stored(topoheight)?);
         // What was stable stays stable.
-        target.tip.stable_topoheight = lowest;
+        let target = TipState::of(&self.stored(topoheight)?).with_stable(lowest);
         let meta = self.meta(&target.tip);
         self.write(&CommitBatch { meta: &meta, record: None, changes: &changes })?;
         if !planted(Bug::RollbackForgetsTheHotState) {

@@ -10,9 +10,8 @@ mod pending;
 mod query;
 
 use std::collections::VecDeque;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use parking_lot::{Mutex, RwLock};
 use tos_host_api::{Hash, TopoHeight};
 
 pub use builder::ContractEngineBuilder;
@@ -22,9 +21,11 @@ pub use query::{Simulation, View};
 
 use crate::config::{EngineConfig, ProtocolParams};
 use crate::error::{EngineError, InvalidBlock, InvalidTransaction};
+use crate::execute::inside_observer;
 use crate::outcome::BlockOutcome;
 use crate::pipeline::{Mode, Pipeline, check_count};
 use crate::storage::BlockRecord;
+use crate::sync::{Mutex, OnceLock, RwLock};
 use crate::types::{Block, BlockContext, Transaction, UnverifiedBlock};
 use crate::verify::{SIGNATURE_BATCH, VerifiedTransaction, verify_batch};
 
@@ -62,8 +63,9 @@ struct Inner {
     tip: RwLock<TipState>,
     /// Blocks applied to the hot state that the storage does not have yet, in order. Short.
     staged: Mutex<VecDeque<Arc<BlockRecord>>>,
-    /// Held while the storage is written: one writer at a time, in order.
-    writer: Mutex<()>,
+    /// Held while the storage is written: one writer at a time, in order. Holds the stable height
+    /// the storage has, which never decreases.
+    writer: Mutex<TopoHeight>,
     /// Writes what is committed in the background. Ends with the engine.
     persister: Background,
     /// Why the engine refuses work, once a commit has failed.
@@ -74,6 +76,9 @@ struct Inner {
 #[derive(Debug, Clone, Copy)]
 struct TipState {
     tip: Tip,
+    /// The stable height the tip's block states. After a rollback it lies below the tip's own, which
+    /// this node keeps: what a block may state must not depend on what a node undid.
+    stated_stable: TopoHeight,
     timestamp: u64,
     block_version: u32,
 }
@@ -87,9 +92,16 @@ impl TipState {
                 stable_topoheight: header.context.stable_topoheight,
                 state_digest: header.state_digest,
             },
+            stated_stable: header.context.stable_topoheight,
             timestamp: header.context.timestamp,
             block_version: header.context.block_version,
         }
+    }
+
+    /// The same tip on a node for which this height is stable already.
+    fn with_stable(mut self, stable: TopoHeight) -> Self {
+        self.tip.stable_topoheight = self.tip.stable_topoheight.max(stable);
+        self
     }
 
     /// The context of a block on this tip.
@@ -127,13 +139,13 @@ impl ContractEngine {
     /// The newest committed block.
     #[must_use]
     pub fn tip(&self) -> Tip {
-        self.inner.tip.read().tip
+        self.inner.tip.read_recursive().tip
     }
 
     /// The context of a block that builds on the tip and leaves the stable height where it is.
     #[must_use]
     pub fn next_context(&self, timestamp: u64) -> BlockContext {
-        self.inner.tip.read().next(timestamp)
+        self.inner.tip.read_recursive().next(timestamp)
     }
 
     /// Verifies one transaction.
@@ -233,6 +245,10 @@ impl ContractEngine {
     }
 
     fn check_usable(&self) -> Result<(), EngineError> {
+        if inside_observer() {
+            // Some thread holds the tip; waiting for it behind a commit would never end.
+            return Err(EngineError::CalledFromObserver);
+        }
         match self.inner.poisoned.get() {
             Some(reason) => Err(EngineError::Poisoned(reason.clone())),
             None => Ok(()),
@@ -249,7 +265,7 @@ fn check_position(context: &BlockContext, tip: &TipState) -> Result<(), InvalidB
     if context.parent != next.parent {
         return Err(InvalidBlock::WrongParent { expected: next.parent, found: context.parent });
     }
-    let (lowest, found) = (tip.tip.stable_topoheight, context.stable_topoheight);
+    let (lowest, found) = (tip.stated_stable, context.stable_topoheight);
     if found < lowest || found > context.topoheight {
         let topoheight = context.topoheight;
         return Err(InvalidBlock::StableTopoheight { lowest, topoheight, found });

@@ -1,14 +1,13 @@
 //! Commits that become durable while their caller goes on: the thread that writes them, and the
 //! promise the caller holds.
 
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread;
-
 use tos_host_api::TopoHeight;
 
 use super::ContractEngine;
 use crate::error::{EngineError, StorageError};
 use crate::outcome::BlockOutcome;
+use crate::sync::mpsc::{Receiver, Sender, channel};
+use crate::sync::thread;
 
 impl ContractEngine {
     /// Makes an outcome the new tip at once, and durable on a thread of the engine's own: blocks

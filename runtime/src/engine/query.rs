@@ -117,16 +117,18 @@ impl ContractEngine {
     ///
     /// The set is found by executing as a block would and adding what turns out to be missing, so
     /// there is no second code path that could disagree; a call that touches `n` accounts runs at
-    /// most `2n + 1` times.
+    /// most `2n + 1` times, each for no more gas than the transaction's limit. A commit can come
+    /// between two runs; the receipt is that of the last one, on the tip of its time.
     ///
     /// # Errors
     /// The engine failed; whatever the transaction does wrong is part of the result.
     pub fn simulate(&self, tx: &UnsignedTransaction) -> Result<Simulation, EngineError> {
         self.check_usable()?;
-        let tip = self.inner.tip.read();
         let mut tx = tx.clone();
         tx.access.clear();
         loop {
+            // Taken anew for each run: a commit waits for one of them, not for all.
+            let tip = self.inner.tip.read();
             let intrinsic_gas = match check_shape(&tx, self.params()) {
                 Ok(intrinsic_gas) => intrinsic_gas,
                 Err(invalid) => return Ok(Simulation::invalid(&tx, invalid)),
@@ -216,8 +218,10 @@ impl ContractEngine {
         Ok((table, Arc::new(overlay)))
     }
 
-    /// Calls an entry of a contract read-only at the tip. No account needs to be declared; gas and
-    /// the number of accounts are bounded by what a transaction may use.
+    /// Calls an entry of a contract read-only at the tip. No account needs to be declared; their
+    /// number is bounded by what a transaction may declare, the gas of each of the at most
+    /// `accounts + 1` runs by [`crate::EngineConfig::view_gas_limit`]. A commit can come between
+    /// two runs; the answer is that of the last one, on the tip of its time.
     ///
     /// # Errors
     /// [`EngineError::NoSuchContract`]; anything else is the engine's own. A call that reverts or
@@ -229,43 +233,11 @@ impl ContractEngine {
         input: &[u8],
     ) -> Result<View, EngineError> {
         self.check_usable()?;
-        let tip = self.inner.tip.read();
-        let pipeline = &self.inner.pipeline;
-        let callable = callable(&pipeline.chain, &pipeline.modules, &contract)?
-            .ok_or(EngineError::NoSuchContract(contract))?;
-        if !callable.module.info.has_entry(entry) {
-            return Ok(View {
-                status: ExecutionStatus::Reverted(RevertReason::NoSuchEntry),
-                return_data: Vec::new(),
-                gas_used: Gas::ZERO,
-                messages: Vec::new(),
-            });
-        }
         // Each account found costs one more run.
         const ACCOUNTS_MAX: usize = limits::ACCESS_ENTRIES_MAX;
-        let gas = self.params().transaction_gas_limit;
-        let env = Arc::new(self.private_env(&tip, Default::default()));
         let mut set = AccessSet::default();
         loop {
-            let (table, overlay) = self.private_overlay(set.entries(), gas)?;
-            let mut journal = Journal::new(overlay);
-            journal.begin(table.of(0));
-            let call = |permit| {
-                let scope = Box::new(Scope::new(Arc::clone(&env), journal, permit));
-                let request = CallRequest {
-                    module: &callable.module,
-                    entry,
-                    gas,
-                    stack_words: STACK_WORDS_MAX,
-                    caller: scope.source,
-                    contract,
-                    input,
-                    deposits: &[],
-                    read_only: true,
-                };
-                sandbox::call(request, scope)
-            };
-            let (end, scope) = pipeline.modules.with_calls(true, call);
+            let (end, messages) = self.view_once(contract, entry, input, &set)?;
             let status = match end.result {
                 Ok(()) => ExecutionStatus::Success,
                 Err(Interrupt::Revert(reason)) => ExecutionStatus::Reverted(reason),
@@ -279,8 +251,49 @@ impl ContractEngine {
                 Err(fault @ Interrupt::Fault(_)) => return Err(engine_fault(fault)),
             };
             let CallEnd { gas_used, return_data, .. } = end;
-            return Ok(View { status, return_data, gas_used, messages: scope.messages });
+            return Ok(View { status, return_data, gas_used, messages });
         }
+    }
+
+    /// One run of a view, which may read the accounts of `set`. Holds the tip while it lasts.
+    fn view_once(
+        &self,
+        contract: ContractId,
+        entry: &str,
+        input: &[u8],
+        set: &AccessSet,
+    ) -> Result<(CallEnd, Vec<GuestMessage>), EngineError> {
+        let tip = self.inner.tip.read();
+        let pipeline = &self.inner.pipeline;
+        let callable = callable(&pipeline.chain, &pipeline.modules, &contract)?
+            .ok_or(EngineError::NoSuchContract(contract))?;
+        if !callable.module.info.has_entry(entry) {
+            let result = Err(Interrupt::Revert(RevertReason::NoSuchEntry));
+            let end = CallEnd { result, gas_used: Gas::ZERO, return_data: Vec::new() };
+            return Ok((end, Vec::new()));
+        }
+        let gas = self.params().transaction_gas_limit.min(self.inner.config.view_gas_limit);
+        let env = Arc::new(self.private_env(&tip, Default::default()));
+        let (table, overlay) = self.private_overlay(set.entries(), gas)?;
+        let mut journal = Journal::new(overlay);
+        journal.begin(table.of(0));
+        let call = |permit| {
+            let scope = Box::new(Scope::new(env, journal, permit));
+            let request = CallRequest {
+                module: &callable.module,
+                entry,
+                gas,
+                stack_words: STACK_WORDS_MAX,
+                caller: scope.source,
+                contract,
+                input,
+                deposits: &[],
+                read_only: true,
+            };
+            sandbox::call(request, scope)
+        };
+        let (end, scope) = pipeline.modules.with_calls(true, call);
+        Ok((end, scope.messages))
     }
 
     /// Brings into memory what a transaction will need: compiles what it deploys, loads the module

@@ -17,6 +17,7 @@ mod workers;
 pub(crate) use callable::{Callable, callable};
 pub(crate) use interrupt::Interrupt;
 pub use observer::{ExecutionObserver, GuestMessage};
+pub(crate) use observer::{Observer, inside_observer};
 pub(crate) use outputs::Outputs;
 pub(crate) use parallel::{Kind, Plan, execute_in_parallel};
 pub(crate) use plain::{Payment, PlainTransfer, Terms};

@@ -4,13 +4,13 @@
 //! only mark it; whoever needs the receipt writes it. Everything else has an output of its own.
 
 use std::ops::Range;
-use std::sync::atomic::{AtomicU8, Ordering};
 
 use tos_host_api::TxIndex;
 
 use super::TxOutput;
 use crate::error::EngineError;
 use crate::planted::{Bug, planted};
+use crate::sync::atomic::{AtomicU8, Ordering};
 use crate::verify::VerifiedTransaction;
 
 /// Not executed.

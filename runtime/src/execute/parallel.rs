@@ -19,10 +19,8 @@ mod queue;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use parking_lot::Mutex;
 use tos_host_api::TxIndex;
 
 pub(crate) use self::plan::{Kind, Plan};
@@ -39,6 +37,8 @@ use crate::planted::{Bug, planted};
 use crate::sandbox::CallPermit;
 use crate::schedule::Schedule;
 use crate::state::{Journal, Overlay};
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicU32, Ordering};
 use crate::types::Block;
 
 /// Executes a block on as many workers as it is worth.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tos_host_api::{Address, Amount, AssetId, ContractId, Gas, Hash, HostFunction, Nonce, TxIndex};
 
-use super::{Callable, ExecutionObserver, GuestMessage, Interrupt, Lent, Scope, engine_fault};
+use super::{Callable, GuestMessage, Interrupt, Lent, Observer, Scope, engine_fault};
 use crate::config::ProtocolParams;
 use crate::error::{EngineError, InvalidTransaction};
 use crate::explain::{Recorder, RecordingPlan};
@@ -33,7 +33,7 @@ pub(crate) struct BlockEnv {
     pub(crate) contracts: Arc<HashMap<ContractId, Callable>>,
     /// Verdicts on the modules the block deploys.
     pub(crate) deployed: Arc<HashMap<Hash, Verdict>>,
-    pub(crate) observer: Option<Arc<dyn ExecutionObserver>>,
+    pub(crate) observer: Option<Observer>,
     /// How the execution is recorded, if it is.
     pub(crate) recording: Option<RecordingPlan>,
 }

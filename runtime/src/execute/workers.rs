@@ -4,26 +4,21 @@
 //! The stages of a block follow each other closely, and waking a thread takes longer than a short
 //! stage: who waits looks for a few tens of microseconds before it sleeps.
 
-use std::hint::spin_loop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
-use std::thread::JoinHandle;
-
-use parking_lot::{Condvar, Mutex};
 
 use super::panic_message;
 use crate::error::{EngineError, StorageError};
+use crate::grain::LOOKS_FOR_JOB;
 use crate::sandbox::WASM_STACK_BYTES;
+use crate::sync::atomic::{AtomicUsize, Ordering};
+use crate::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use crate::sync::thread::{Builder, JoinHandle};
+use crate::sync::{Condvar, Mutex, spin_loop};
 
 /// Stack of a worker in bytes: what a guest may use and ample room for the host around it. Address
 /// space; only what is touched takes memory.
 const WORKER_STACK_BYTES: usize = WASM_STACK_BYTES + (4 << 20);
-
-/// How often somebody who waits looks before it sleeps: a few tens of microseconds, about twice
-/// what falling asleep and waking up take. Nobody looks between blocks for longer than this once.
-const LOOKS_MAX: usize = 1_000;
 
 /// Work that several workers share.
 pub(crate) trait Job: Send + Sync + 'static {
@@ -66,7 +61,7 @@ impl WorkerPool {
         let mut pool = Self { threads: Vec::new() };
         for worker in 1..threads {
             let (tasks, inbox) = channel();
-            let handle = std::thread::Builder::new()
+            let handle = Builder::new()
                 .name(format!("tos-worker-{worker}"))
                 .stack_size(WORKER_STACK_BYTES)
                 .spawn(move || work(&inbox))
@@ -144,7 +139,7 @@ impl Drop for WorkerPool {
 fn work(inbox: &Receiver<Task>) {
     let mut looks = 0;
     while let Some(Task { job, worker, latch }) = next_task(inbox, looks) {
-        looks = LOOKS_MAX;
+        looks = LOOKS_FOR_JOB;
         let outcome = catch_unwind(AssertUnwindSafe(|| job.run(worker)));
         // Before the latch opens: the caller may want to be the job's only owner.
         drop(job);
@@ -179,7 +174,7 @@ impl Latch {
     /// Waits until nobody is running; returns the first panic.
     fn wait(&self) -> Option<String> {
         let is_running = || self.running.load(Ordering::Acquire) > 0;
-        for _ in 0..LOOKS_MAX {
+        for _ in 0..LOOKS_FOR_JOB {
             if !is_running() {
                 break;
             }

@@ -2,10 +2,7 @@
 
 use crate::error::EngineError;
 use crate::execute::WorkerPool;
-
-/// Accounts and transactions below which waking another worker costs more than it gains: less than
-/// half a millisecond of work.
-const ITEMS_MIN: usize = 1_024;
+use crate::grain::CREW_ITEMS_MIN;
 
 /// The workers that share the work on a block.
 #[derive(Clone, Copy)]
@@ -22,7 +19,7 @@ impl<'a> Crew<'a> {
 
     /// As many workers as this many accounts and transactions are worth.
     pub(crate) fn for_items(pool: &'a WorkerPool, items: usize) -> Self {
-        Self { pool: (pool.len() > 1 && items >= ITEMS_MIN).then_some(pool) }
+        Self { pool: (pool.len() > 1 && items >= CREW_ITEMS_MIN).then_some(pool) }
     }
 
     /// Whether the caller works alone.

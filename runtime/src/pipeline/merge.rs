@@ -11,13 +11,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
-use parking_lot::Mutex;
 use tos_host_api::{Amount, AssetId, Hash};
 
 pub(crate) use self::outputs::BlockOutputs;
 use self::outputs::{Totals, add_burned};
 use super::Crew;
 use crate::error::EngineError;
+use crate::grain::{ACCOUNTS_PER_RANGE, ACCOUNTS_PER_SCAN};
 use crate::outcome::Results;
 use crate::planted::{Bug, planted};
 use crate::schedule::AccountIdx;
@@ -25,13 +25,8 @@ use crate::state::{
     AssetRecord, Change, ChangeSet, Changes, Overlay, Ranked, Section, SectionKey, StateKey,
     StateValue, Sums,
 };
+use crate::sync::Mutex;
 use crate::types::{TransactionType, code_hash};
-
-/// Accounts one worker looks through at a time for those the block touched.
-const ACCOUNTS_PER_SCAN: usize = 8_192;
-
-/// Accounts one worker turns into changes at a time: about as many as its cache holds.
-const ACCOUNTS_PER_RANGE: usize = 2_048;
 
 /// What a block came to.
 pub(crate) struct Merged {

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use blake3::hazmat::ChainingValue;
-use parking_lot::Mutex;
 use tos_host_api::Hash;
 
 use super::Crew;
@@ -12,6 +11,7 @@ use crate::error::EngineError;
 use crate::outcome::{Digests, HeaderParts, TxResult, seal};
 use crate::state::{ChangeSet, Section};
 use crate::storage::BlockRecord;
+use crate::sync::Mutex;
 use crate::types::Block;
 
 use super::merge::Merged;

@@ -9,10 +9,10 @@
 
 use std::sync::Arc;
 
-use parking_lot::{Condvar, Mutex};
 use tos_host_api::limits::CALL_DEPTH_MAX;
 
 use super::kept::{KEPT_INSTANCES_MAX, Kept};
+use crate::sync::{Condvar, Mutex};
 
 /// Permits beyond one per worker: for simulations, read-only calls, and blocks executed from
 /// several threads at once.

@@ -30,6 +30,7 @@ mod account;
 mod block;
 mod called;
 mod chain;
+mod disk;
 mod failing_storage;
 mod figures;
 mod fleet;
@@ -39,6 +40,7 @@ pub use account::TestAccount;
 pub use block::{BlockBuilder, ExecutedBlock, TestCall};
 pub use called::Called;
 pub use chain::{ContractCode, Snapshot, TestChain};
+pub use disk::{DiskCall, DiskFault, Moment, Operation, Recording, SimulatedDisk, Survivors};
 pub use failing_storage::{CommitFault, FailingStorage};
 pub use figures::Figures;
 

@@ -2,20 +2,14 @@
 
 use tos_runtime::{Address, AssetId, BlockOutcome, ContractId, Hash, PublicKey};
 
-use crate::support::{Ends, Fleet, Generator, Order, genesis};
+use crate::support::{Ends, Fleet, Generator, Order, genesis, setting};
 
 /// People in the random chains: few, so that they meet often.
 const PEOPLE: u64 = 12;
 /// Blocks per chain; a fresh chain has cold caches and new contracts.
 const BLOCKS_PER_CHAIN: u64 = 20;
 
-/// Blocks to try; more with `TOS_EQUIVALENCE_BLOCKS`. `TOS_EQUIVALENCE_SEED` starts elsewhere.
-fn setting(name: &str, default: u64) -> u64 {
-    std::env::var(name).ok().map_or(default, |text| {
-        text.parse().unwrap_or_else(|_| panic!("{name} is {text:?}, expected a number"))
-    })
-}
-
+/// More blocks with `TOS_EQUIVALENCE_BLOCKS`; `TOS_EQUIVALENCE_SEED` starts elsewhere.
 #[test]
 fn random_blocks_come_out_the_same_at_every_thread_count() {
     let blocks = setting("TOS_EQUIVALENCE_BLOCKS", 320);

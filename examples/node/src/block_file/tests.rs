@@ -90,7 +90,32 @@ fn syntax_errors_say_where() {
 }
 
 #[test]
-fn deep_nesting_is_refused_before_it_costs_stack() {
+fn bad_q01_a_file_of_a_gibibyte_is_refused_after_its_first_bytes() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = dir.path().join("large.json");
+    // It takes no room on the disk, and would take all of it in memory.
+    let file = std::fs::File::create(&path).expect("it is made");
+    file.set_len(1 << 30).expect("it is made long");
+    let error = Source::read(&path).err().expect("it is refused");
+    assert!(format!("{error:#}").ends_with("it is larger than the 4194304 bytes allowed"));
+}
+
+#[test]
+fn bad_q01_names_may_be_anything_and_are_shown_without_control_characters() {
+    mistake(r#""amount": 1"#, r#""\u0000\u001b[2J": 1"#).gives(
+        r#""\u0000\u001b[2J""#,
+        "transactions[0].transfer.\u{fffd}\u{fffd}[2J: \
+         unknown field; known here are to, asset, amount",
+    );
+    for number in ["NaN", "Infinity", "-0x10", "1e", "+1"] {
+        let text = format!(r#"{{ "accounts": {{ "a": {{ "native": {number} }} }} }}"#);
+        let message = parse_text(&text).unwrap_err();
+        assert!(message.contains("this is not JSON"), "{number}: {message}");
+    }
+}
+
+#[test]
+fn bad_q01_deep_nesting_is_refused_before_it_costs_stack() {
     let deep = format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000));
     let message = parse_text(&deep).unwrap_err();
     let expected = "block.json:1:128: this is not JSON: recursion limit exceeded\n";

@@ -3,6 +3,7 @@
 use tos_host_api::TxIndex;
 
 use crate::execute::BlockEnv;
+use crate::grain::WORKER_NS_MIN;
 use crate::schedule::Schedule;
 use crate::types::Block;
 
@@ -15,9 +16,6 @@ const CALL_NS: u64 = 1_000;
 const CALL_GAS_PER_NS: u64 = 32;
 /// What an observer may take for each transaction, in nanoseconds; nobody knows.
 const OBSERVER_NS: u64 = 20_000;
-/// Work below which another worker costs more than it gains, in nanoseconds: about twice what
-/// waking one up takes.
-const WORKER_NS_MIN: u64 = 30_000;
 /// Work handed out at once, in nanoseconds: taking a chunk is cheap beside it, and the last chunk of
 /// a block keeps nobody waiting for long.
 const CHUNK_NS: u64 = 60_000;

@@ -2,18 +2,14 @@
 //! at nobody's hand is shared when somebody is idle.
 
 use std::collections::VecDeque;
-use std::hint::spin_loop;
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use parking_lot::{Condvar, Mutex};
 use tos_host_api::TxIndex;
 
 use super::plan::Plan;
-
-/// How often an idle worker looks for work before it sleeps: some ten microseconds, about what
-/// falling asleep and waking up take.
-const LOOKS_MAX: usize = 500;
+use crate::grain::LOOKS_IN_BLOCK;
+use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use crate::sync::{Condvar, Mutex, spin_loop};
 
 /// Work for one worker.
 #[derive(Debug, PartialEq, Eq)]
@@ -123,7 +119,7 @@ impl Queue {
 
     /// Looks for released transactions for a while, then sleeps until there are some.
     fn wait(&self) -> Option<Work> {
-        for _ in 0..LOOKS_MAX {
+        for _ in 0..LOOKS_IN_BLOCK {
             if self.is_over() {
                 return None;
             }

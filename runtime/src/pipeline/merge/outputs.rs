@@ -9,12 +9,10 @@ use tos_host_api::{Amount, AssetId, Hash};
 
 use crate::error::EngineError;
 use crate::execute::{Outputs, TxOutput};
+use crate::grain::OUTPUTS_PER_PART;
 use crate::outcome::Results;
 use crate::pipeline::Crew;
 use crate::types::Block;
-
-/// Outputs one worker adds up at a time.
-const OUTPUTS_PER_PART: usize = 8_192;
 
 /// Outputs, with the transactions that plain ones follow from.
 pub(crate) struct BlockOutputs {

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use parking_lot::Mutex;
 use tos_host_api::Hash;
 
 use super::Verdict;
 use crate::error::EngineError;
 use crate::planted::{Bug, planted};
+use crate::sync::Mutex;
 
 /// Bytes counted for every entry on top of its module, so that refused modules, which have none,
 /// are bounded too: the entry, its slot and the rejection with the names it quotes.

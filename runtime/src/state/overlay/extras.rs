@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use parking_lot::Mutex;
 use tos_host_api::{Address, AssetId, ContractId};
 
 use super::{Overlay, overflow};
@@ -14,6 +13,7 @@ use crate::schedule::AccountIdx;
 use crate::state::journal::{CounterDraft, Drafted, SlotDraft};
 use crate::state::slot_table::{Named, SlotName, SlotTable};
 use crate::state::{ContractRecord, KeyBytes, SlotRef};
+use crate::sync::Mutex;
 
 /// What the block changed on an account besides nonce and native balance.
 #[derive(Default)]

@@ -11,8 +11,7 @@ mod changes;
 mod extras;
 mod order;
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use tos_host_api::{AccessMode, Address, AssetId, TxIndex};
 
@@ -27,6 +26,8 @@ use crate::error::EngineError;
 use crate::execute::{Payment, PlainTransfer};
 use crate::planted::{Bug, planted};
 use crate::schedule::AccountIdx;
+use crate::sync::OnceLock;
+use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// Values of the block's accounts and of the slots in their partitions.
 pub(crate) struct Overlay {

@@ -3,10 +3,10 @@
 
 use tos_host_api::Hash;
 
-use super::device::{Device, Survivors};
 use super::{KeepRecords, RedbOptions, RedbStorage};
 use crate::storage::Storage;
 use crate::storage::test_chain::{Step, TestChain, seeded_writes};
+use crate::testing::{SimulatedDisk, Survivors};
 
 /// Folds after a few blocks, so that the sequence below contains commits with and without one.
 const OPTIONS: RedbOptions = RedbOptions {
@@ -38,7 +38,7 @@ fn sequence() -> Vec<(Step, TestChain)> {
 
 /// A device with a new, empty database.
 fn formatted(options: RedbOptions) -> Vec<u8> {
-    let device = Device::default();
+    let device = SimulatedDisk::default();
     drop(RedbStorage::with_backend(device.clone(), options).unwrap());
     device.image(Survivors::All)
 }
@@ -117,7 +117,7 @@ fn crash_at_any_write_with_quick_repair_leaves_the_block_before_or_the_block_aft
 fn crash_everywhere(options: RedbOptions, between: Between) {
     let formatted = formatted(options);
     let steps = sequence();
-    let probe = Device::holding(formatted.clone());
+    let probe = SimulatedDisk::holding(formatted.clone());
     let storage = RedbStorage::with_backend(probe.clone(), options).unwrap();
     let opened = probe.operations();
     assert_eq!(run(&storage, &steps, between), steps.len());
@@ -126,7 +126,7 @@ fn crash_everywhere(options: RedbOptions, between: Between) {
     drop(storage);
 
     for stop_at in opened..operations {
-        let device = Device::holding(formatted.clone());
+        let device = SimulatedDisk::holding(formatted.clone());
         let storage = RedbStorage::with_backend(device.clone(), options).unwrap();
         device.stop_at(stop_at);
         let acknowledged = run(&storage, &steps, between);
@@ -134,9 +134,9 @@ fn crash_everywhere(options: RedbOptions, between: Between) {
         assert!(acknowledged < steps.len() || between == Between::Tidy);
         assert!(storage.meta().unwrap_err().to_string().contains("refuses work"));
         drop(storage);
-        for survivors in [Survivors::All, Survivors::None, Survivors::Some(stop_at)] {
+        for survivors in [Survivors::All, Survivors::None, Survivors::Some(stop_at as u64)] {
             let crash = format!("stopped at operation {stop_at}, survivors {survivors:?}");
-            let image = Device::holding(device.image(survivors));
+            let image = SimulatedDisk::holding(device.image(survivors));
             let storage = RedbStorage::with_backend(image, options)
                 .unwrap_or_else(|error| panic!("{crash}: {error}"));
             check_recovery(&storage, acknowledged, &steps, &crash);
@@ -146,19 +146,19 @@ fn crash_everywhere(options: RedbOptions, between: Between) {
 
 #[test]
 fn a_commit_that_has_returned_survives_power_loss() {
-    let device = Device::default();
+    let device = SimulatedDisk::default();
     let storage = RedbStorage::with_backend(device.clone(), OPTIONS).unwrap();
     for (idx, (step, chain)) in sequence().into_iter().enumerate() {
         storage.store_artifact(&Hash([idx as u8; 32]), &[1; 5000]).unwrap();
         step.commit(&storage).unwrap();
-        let image = Device::holding(device.image(Survivors::None));
+        let image = SimulatedDisk::holding(device.image(Survivors::None));
         chain.check(&RedbStorage::with_backend(image, OPTIONS).unwrap());
     }
 }
 
 #[test]
 fn the_crash_sequence_stops_in_half_folded_spans_and_rolls_back_into_one() {
-    let storage = RedbStorage::with_backend(Device::default(), OPTIONS).unwrap();
+    let storage = RedbStorage::with_backend(SimulatedDisk::default(), OPTIONS).unwrap();
     let half_folded = || {
         let view = storage.shared.view.read();
         let fold = view.frozen.as_ref()?;

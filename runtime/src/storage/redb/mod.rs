@@ -30,8 +30,6 @@ mod write;
 #[cfg(test)]
 mod crash_tests;
 #[cfg(test)]
-mod device;
-#[cfg(test)]
 mod tests;
 
 use std::any::Any;
@@ -73,7 +71,7 @@ pub struct RedbOptions {
     /// crash costs seconds per GiB once. A clean shutdown opens at once either way.
     pub quick_repair: bool,
     /// Whether a thread of the storage's own folds and prunes between commits. Without it commits
-    /// write the slices of folds themselves, and nothing is pruned.
+    /// write the slices of folds themselves, and nothing is pruned but by [`RedbStorage::tidy`].
     pub fold_in_background: bool,
 }
 
@@ -210,9 +208,13 @@ impl RedbStorage {
         Ok(Self { folder, shared })
     }
 
-    /// Does a little of what commits have put off, on the caller's thread: see [`Folder`].
-    #[cfg(test)]
-    fn tidy(&self) -> Result<(), StorageError> {
+    /// Does a little of what commits have put off, on the caller's thread: folds ahead, and removes
+    /// records that are not kept. With [`RedbOptions::fold_in_background`] the storage does so by
+    /// itself; without, a node calls this when it has nothing better to do.
+    ///
+    /// # Errors
+    /// The database failed; the handle refuses all work from then on.
+    pub fn tidy(&self) -> Result<(), StorageError> {
         self.shared.tidy()
     }
 }

@@ -7,11 +7,11 @@ use redb::{Key, ReadableTable, TableDefinition};
 use tempfile::TempDir;
 use tos_host_api::Hash;
 
-use super::device::Device;
 use super::layout::{META, META_KEY, RECORDS, STATE};
 use super::*;
 use crate::storage::conformance;
 use crate::storage::test_chain::{Step, TestChain, account, holding, seeded_writes};
+use crate::testing::{SimulatedDisk, Survivors};
 
 const NEVER_FOLDS: RedbOptions = RedbOptions {
     fold_bytes: usize::MAX,
@@ -83,7 +83,7 @@ fn commit_and_tidy(step: &Step, storage: &RedbStorage) {
 #[test]
 fn redb_conforms_however_often_it_folds() {
     for options in [NEVER_FOLDS, ALWAYS_FOLDS, FOLDS_AT_TIMES] {
-        conformance::check(&RedbStorage::with_backend(Device::default(), options).unwrap());
+        conformance::check(&RedbStorage::with_backend(SimulatedDisk::default(), options).unwrap());
         conformance::check(&Fixture::new().open(options));
     }
 }
@@ -197,7 +197,7 @@ fn rollback_into_a_half_folded_span() {
 
 #[test]
 fn a_fold_never_waits_for_one_commit_if_there_is_time_between_commits() {
-    let storage = RedbStorage::with_backend(Device::default(), FOLDS_AT_TIMES).unwrap();
+    let storage = RedbStorage::with_backend(SimulatedDisk::default(), FOLDS_AT_TIMES).unwrap();
     let mut chain = TestChain::default();
     for seed in 0..60 {
         let step = chain.block(seeded_writes(seed, 12));
@@ -290,7 +290,7 @@ fn pruning_keeps_genesis_and_what_may_be_rolled_back() {
 fn readers_see_exactly_the_commits_that_have_returned() {
     const BLOCKS: u64 = 300;
     let options = RedbOptions { fold_bytes: 4000, ..NEVER_FOLDS };
-    let storage = RedbStorage::with_backend(Device::default(), options).unwrap();
+    let storage = RedbStorage::with_backend(SimulatedDisk::default(), options).unwrap();
     let mut chain = TestChain::default();
     let mut write = |height| {
         let both = vec![(account(1), holding(height)), (account(2), holding(height))];
@@ -415,7 +415,7 @@ fn a_corrupt_artifact_is_absent_and_can_be_stored_again() {
 
 #[test]
 fn after_a_failed_commit_the_handle_refuses_work_until_reopened() {
-    let device = Device::default();
+    let device = SimulatedDisk::default();
     let storage = RedbStorage::with_backend(device.clone(), NEVER_FOLDS).unwrap();
     let mut chain = chain_of(&storage, 3);
     device.stop_at(device.operations());
@@ -439,8 +439,8 @@ fn after_a_failed_commit_the_handle_refuses_work_until_reopened() {
     }
     drop(storage);
 
-    let image = device.image(super::device::Survivors::None);
-    let storage = RedbStorage::with_backend(Device::holding(image), NEVER_FOLDS).unwrap();
+    let image = device.image(Survivors::None);
+    let storage = RedbStorage::with_backend(SimulatedDisk::holding(image), NEVER_FOLDS).unwrap();
     chain.check(&storage);
     chain.block(seeded_writes(9, 5)).commit(&storage).unwrap();
     chain.check(&storage);

@@ -34,7 +34,7 @@ fn the_next_block_executes_before_the_last_one_is_durable() {
 }
 
 #[test]
-fn a_commit_nobody_waits_for_is_written_all_the_same() {
+fn bad_q11_a_commit_nobody_waits_for_is_written_all_the_same() {
     let (mut chain, storage) = chain();
     drop(pay(&mut chain, 1));
     pay(&mut chain, 2).wait().expect("it is durable");
@@ -42,7 +42,7 @@ fn a_commit_nobody_waits_for_is_written_all_the_same() {
 }
 
 #[test]
-fn the_engine_can_be_dropped_and_opened_again_after_the_last_wait() {
+fn bad_q11_the_engine_can_be_dropped_and_opened_again_after_the_last_wait() {
     let (mut chain, storage) = chain();
     let commit = pay(&mut chain, 1);
     drop(chain);

@@ -2,8 +2,8 @@
 
 use tos_runtime::prepare::OperatorCosts;
 use tos_runtime::{
-    Amount, AssetId, ChainId, ContractEngine, EngineConfig, EngineError, Gas, Genesis, OpenError,
-    ProtocolParams, RedbStorage, Storage,
+    Amount, AssetId, ChainId, ContractEngine, EngineError, Gas, Genesis, OpenError, ProtocolParams,
+    RedbStorage, Storage,
 };
 
 use crate::support::{
@@ -194,20 +194,6 @@ fn rules_are_part_of_the_chains_name() {
     let mut other = genesis(2);
     other.params.costs.transfer += 1;
     assert_ne!(digest(genesis(2)), digest(other));
-}
-
-#[test]
-fn a_configuration_out_of_range_is_refused() {
-    for threads in [0, EngineConfig::THREADS_MAX + 1] {
-        let config = EngineConfig { max_parallel_threads: threads, ..EngineConfig::default() };
-        let builder = ContractEngine::builder().genesis(genesis(1)).config(config);
-        match builder.build().map(|engine| engine.tip()) {
-            Err(EngineError::Open(OpenError::Config { field, found, .. })) => {
-                assert_eq!((field, found), ("max_parallel_threads", threads.to_string()));
-            }
-            other => panic!("expected a configuration error, found {other:?}"),
-        }
-    }
 }
 
 #[test]

@@ -189,6 +189,37 @@ fn rollback_below_the_stable_height_or_above_the_tip_is_refused() {
 }
 
 #[test]
+fn blocks_that_were_rolled_back_can_be_executed_again() {
+    // The stable height a block may state was compared with the highest this node had ever seen, and
+    // not with what the block's parent states. A node that rolled back a block which had raised the
+    // stable height then refused the very blocks it had undone, for ever, while every other node
+    // accepted them. The replica simulation asks for it with every seed.
+    let storage = crate::support::FailingStorage::new();
+    let mut chain = Chain::on(storage.clone(), 3);
+    let blocks = [0, 0, 1, 2].map(|stable| {
+        let block = stable_block(&mut chain, stable);
+        commit(&chain.engine, &block);
+        block
+    });
+    let tip = chain.engine.tip();
+    chain.engine.rollback_to(TopoHeight(2)).expect("it rolls back");
+    commit(&chain.engine, &blocks[2]);
+    // Block 3 says that 1 is stable. For this node it is still 2, also after it is opened anew.
+    for chain in [&chain, &Chain::on(storage.clone(), 3)] {
+        assert_eq!(chain.engine.tip().stable_topoheight.0, 2);
+        assert_out_of_range(&chain.engine, 1, (2, 3));
+        // And no block may state less than its parent does.
+        let context =
+            BlockContext { stable_topoheight: TopoHeight(0), ..chain.engine.next_context(0) };
+        let error = chain.engine.execute_block(&Block::new(context, Vec::new()));
+        assert!(error.is_err(), "a stable height that falls");
+    }
+    let chain = Chain::on(storage, 3);
+    commit(&chain.engine, &blocks[3]);
+    assert_eq!(chain.engine.tip(), tip);
+}
+
+#[test]
 fn a_rollback_is_one_commit_and_its_records_are_gone() {
     let storage = crate::support::FailingStorage::new();
     let mut chain = Chain::on(storage.clone(), 3);

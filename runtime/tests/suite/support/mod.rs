@@ -9,6 +9,7 @@ mod generator;
 mod hostile;
 mod refusal;
 mod rng;
+mod shared_artifacts;
 
 pub(crate) use chain::{Call, Chain, FUNDS, Order, fund, genesis};
 pub(crate) use claims::{
@@ -21,6 +22,7 @@ pub(crate) use generator::{Ends, Generator};
 pub(crate) use hostile::{Hostile, place, words};
 pub(crate) use refusal::{Purse, assert_invalid_block};
 pub(crate) use rng::Rng;
+pub(crate) use shared_artifacts::SharedArtifacts;
 
 pub(crate) use tos_runtime::testing::{CommitFault, FailingStorage};
 use tos_runtime::{Address, AssetId, ChainId, PublicKey, SigningKey};
@@ -81,4 +83,12 @@ pub(crate) fn account(number: u64) -> Address {
 
 fn ed25519_bytes(key: &SigningKey) -> [u8; 32] {
     key.verification_key().into()
+}
+
+/// A number from the environment: how long a run is, or where it begins.
+#[track_caller]
+pub(crate) fn setting(name: &str, default: u64) -> u64 {
+    std::env::var(name).ok().map_or(default, |text| {
+        text.parse().unwrap_or_else(|_| panic!("{name} is {text:?}, expected a number"))
+    })
 }

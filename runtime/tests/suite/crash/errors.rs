@@ -1,0 +1,201 @@
+//! Disks that fail once: what has an unknown outcome is not tried again, nothing is acknowledged after
+//! it, and the database is found whole when it is opened anew.
+
+use tos_runtime::testing::{DiskCall, DiskFault, Operation, SimulatedDisk, Survivors};
+use tos_runtime::{ContractEngine, EngineError, TopoHeight};
+
+use super::recorded::Recorded;
+use super::story::{Mark, Step};
+use crate::support::Rng;
+use crate::support::setting;
+
+/// Faults that are tried with one story.
+const FAULTS_PER_STORY: u64 = 500;
+/// Fewest stories: one for each kind of machine.
+const STORIES_MIN: u64 = 5;
+
+const EINTR: i32 = 4;
+const EIO: i32 = 5;
+const ENOSPC: i32 = 28;
+
+/// What came of a fault.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Clone, Copy)]
+enum Outcome {
+    /// The engine could not be opened.
+    NotOpened,
+    /// A call returned an error, and so did every later one.
+    Refused,
+    /// It was met after the last block, while closing or tidying.
+    Unnoticed,
+    /// redb wanted to write a page earlier than it had to, and wrote it later.
+    WrittenLater,
+}
+
+/// How far a story got on a disk.
+struct Played {
+    result: Result<ContractEngine, (Option<ContractEngine>, EngineError)>,
+    done: usize,
+    begun: usize,
+}
+
+fn play(recorded: &Recorded, disk: &SimulatedDisk) -> Played {
+    let (mut done, mut begun) = (0, 1);
+    let engine = match recorded.machine.open(disk) {
+        Ok(engine) => engine,
+        Err(error) => return Played { result: Err((None, error)), done, begun },
+    };
+    done = 1;
+    let steps = recorded.story.steps.len();
+    let result = recorded.story.play(&engine, 1..steps, |mark| match mark {
+        Mark::Began(step) => begun = step + 1,
+        Mark::Done(step) => done = step + 1,
+    });
+    let result = match result {
+        Ok(()) => Ok(engine),
+        Err(error) => Err((Some(engine), error)),
+    };
+    Played { result, done, begun }
+}
+
+/// Demands that an engine commits nothing any more, whatever it is asked.
+#[track_caller]
+fn assert_refuses(engine: &ContractEngine, recorded: &Recorded, done: usize, what: &str) {
+    let tip = engine.tip();
+    for step in recorded.story.steps[done..].iter().take(3) {
+        if let Step::Block { block, .. } = step
+            && let Ok(outcome) = engine.execute_block(block)
+        {
+            // Executing needs no disk if everything is in memory. Committing does.
+            let error = match engine.commit_in_background(outcome) {
+                Ok(pending) => pending.wait().expect_err("it was written after an error"),
+                Err(error) => error,
+            };
+            assert!(!matches!(error, EngineError::Bug(_)), "{what}: {error}");
+        }
+    }
+    let back = TopoHeight(tip.stable_topoheight.0);
+    if back < tip.topoheight {
+        assert!(engine.rollback_to(back).is_err(), "{what}: rolled back after an error");
+    }
+}
+
+/// Plays a story on a disk with a fault, and whatever is left to the end.
+#[track_caller]
+fn check_fault(recorded: &Recorded, fault: DiskFault, rng: &mut Rng, what: &str) -> Outcome {
+    let disk = SimulatedDisk::default();
+    disk.fail(fault);
+    let Played { result, done, begun } = play(recorded, &disk);
+    let failed = result.is_err();
+    let outcome = match result {
+        Err((None, error)) => {
+            assert!(matches!(error, EngineError::Storage(_)), "{what}: {error}");
+            Outcome::NotOpened
+        }
+        Err((Some(engine), error)) => {
+            let expected = matches!(error, EngineError::Storage(_) | EngineError::Poisoned(_));
+            assert!(expected, "{what}: {error}");
+            assert_refuses(&engine, recorded, done, what);
+            Outcome::Refused
+        }
+        Ok(engine) if disk.since_fault().is_some_and(|since| !since.is_empty()) => {
+            recorded.story.check(&engine, done..=done, what);
+            Outcome::WrittenLater
+        }
+        Ok(_) => Outcome::Unnoticed,
+    };
+    // The engine is closed by now, and has not tried again while it was.
+    let since = disk.since_fault();
+    let changes = since
+        .iter()
+        .flatten()
+        .filter(|call| matches!(call, DiskCall::SetLen | DiskCall::Sync | DiskCall::Write));
+    if failed || fault.call == DiskCall::Sync {
+        assert_eq!(changes.count(), 0, "{what}: changes after the error: {since:?}");
+    }
+    for survivors in [Survivors::All, Survivors::None, Survivors::Some(rng.next())] {
+        let what = format!("{what}, survivors {survivors:?}");
+        let image = SimulatedDisk::holding(disk.image(survivors));
+        recorded.check(&image, done..=begun.max(done), survivors == Survivors::All, &what);
+    }
+    outcome
+}
+
+#[test]
+fn bad_s04_after_an_error_of_the_disk_nothing_is_tried_again_and_nothing_is_lost() {
+    let faults = setting("TOS_POWER_FAULTS", 150);
+    let first_seed = setting("TOS_POWER_SEED", 1);
+    let stories = faults.div_ceil(FAULTS_PER_STORY).max(STORIES_MIN);
+    let mut outcomes = std::collections::BTreeMap::<_, u32>::new();
+    for seed in first_seed..first_seed + stories {
+        let recorded = Recorded::new(seed);
+        let disk = SimulatedDisk::default();
+        assert!(play(&recorded, &disk).result.is_ok(), "the disk works");
+        let kinds = [DiskCall::Len, DiskCall::Read, DiskCall::SetLen, DiskCall::Sync];
+        let kinds: Vec<_> = kinds.into_iter().chain([DiskCall::Write; 3]).collect();
+        let mut rng = Rng::new(seed ^ 0xFA17);
+        for idx in 0..faults / stories {
+            let call = kinds[idx as usize % kinds.len()];
+            let nth = rng.below(disk.calls(call));
+            let code = *rng.pick(&[EINTR, EIO, ENOSPC]);
+            let fault = DiskFault { call, nth, code, short: rng.percent(50) };
+            let what = format!("seed {seed}, {fault:?}");
+            let outcome = check_fault(&recorded, fault, &mut rng, &what);
+            if outcome == Outcome::WrittenLater {
+                assert_eq!(call, DiskCall::Write, "{what}: went on after an error");
+            }
+            *outcomes.entry((call, outcome)).or_default() += 1;
+        }
+    }
+    println!("{faults} faults in {stories} stories: {outcomes:?}");
+    for call in [DiskCall::Len, DiskCall::Read, DiskCall::SetLen, DiskCall::Sync, DiskCall::Write] {
+        let noticed = [Outcome::NotOpened, Outcome::Refused];
+        let noticed = noticed.iter().filter_map(|outcome| outcomes.get(&(call, *outcome)));
+        assert!(noticed.sum::<u32>() > 0, "no {call:?} failed: {outcomes:?}");
+    }
+}
+
+#[test]
+fn bad_s10_a_block_that_finds_no_space_is_refused_and_commits_when_there_is_some() {
+    let mut refused = 0;
+    for seed in 1..=STORIES_MIN {
+        let recorded = Recorded::new(seed);
+        let mut lengths: Vec<usize> = recorded
+            .recording
+            .operations()
+            .iter()
+            .filter_map(|operation| match operation {
+                Operation::SetLen(len) => Some(*len),
+                _ => None,
+            })
+            .collect();
+        lengths.sort_unstable();
+        lengths.dedup();
+        // The smallest file there is holds no block at all.
+        for len in lengths.into_iter().skip(1) {
+            let what = format!("seed {seed}, less than {len} bytes");
+            let disk = SimulatedDisk::default();
+            disk.limit(Some(len - 1));
+            let Played { result, done, begun } = play(&recorded, &disk);
+            match result {
+                Ok(_) => continue,
+                Err((engine, error)) => {
+                    let text = format!("{error:?}{error}");
+                    assert!(text.contains("No space left"), "{what}: {text}");
+                    if let Some(engine) = engine {
+                        assert_refuses(&engine, &recorded, done, &what);
+                    }
+                }
+            }
+            refused += 1;
+            // While there is no space it opens where it was, or says why it does not.
+            let legal = done..=begun.max(done);
+            if let Ok(engine) = recorded.machine.open(&disk) {
+                recorded.story.check(&engine, legal.clone(), &what);
+            }
+            disk.limit(None);
+            recorded.check(&disk, legal, true, &what);
+        }
+    }
+    assert!(refused > 0, "no file had to grow");
+    println!("{refused} times there was no space");
+}
