@@ -48,6 +48,7 @@ mod sources {
     pub(crate) mod metrics;
     pub(crate) mod outcome;
     pub(crate) mod pipeline;
+    pub(crate) mod planted;
     pub(crate) mod protocol;
     pub(crate) mod schedule;
     pub(crate) mod state;

@@ -4,6 +4,7 @@
 use tos_host_api::{AccessEntry, AccessMode, Address, limits};
 
 use crate::error::{AccessFault, InvalidTransaction, TransactionPart};
+use crate::planted::{Bug, planted};
 use crate::types::{AccessList, TransactionType, UnsignedTransaction};
 
 /// The accounts a transaction may touch, in canonical form: ascending by account, one mode each.
@@ -146,7 +147,7 @@ pub(crate) fn check_list(tx: &UnsignedTransaction) -> Result<(), InvalidTransact
         if pair[0].account == pair[1].account {
             return fault(idx + 1, AccessFault::Duplicate);
         }
-        if pair[0].account > pair[1].account {
+        if pair[0].account > pair[1].account && !planted(Bug::ListsUnsorted) {
             return fault(idx + 1, AccessFault::NotSorted);
         }
     }

@@ -108,6 +108,8 @@ mod async_engine;
 mod error;
 mod metrics;
 
+mod planted;
+
 #[cfg(feature = "testing")]
 pub mod testing;
 
@@ -139,6 +141,8 @@ pub use gas::CostTable;
 pub use genesis::{Allocation, Genesis};
 pub use metrics::{ExecutionMetrics, StageTimes};
 pub use outcome::BlockOutcome;
+#[cfg(feature = "planted-bugs")]
+pub use planted::{PLANTABLE_BUGS, PlantableBug};
 pub use protocol::{EngineId, ProtocolPeriod, ProtocolSchedule};
 pub use sandbox::prepare;
 pub use schedule::{Batch, Dependency, Schedule, Wait};

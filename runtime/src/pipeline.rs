@@ -20,6 +20,7 @@ use crate::execute::{BlockEnv, Observer, WorkerPool, execute_in_parallel, execut
 use crate::explain::{RecordingDetail, RecordingPlan};
 use crate::metrics::{ExecutionMetrics, Stopwatch, WorkerTimes};
 use crate::outcome::BlockOutcome;
+use crate::planted::{Bug, planted};
 use crate::protocol::RuleBook;
 use crate::sandbox::Modules;
 use crate::schedule::Schedule;
@@ -138,6 +139,9 @@ impl Pipeline {
         metrics.stages.merge = time.lap();
 
         let (record, results) = seal_block(block, rules, merged, crew)?;
+        if planted(Bug::CandidatesLeaveTraces) {
+            self.chain.apply(&record.change_set);
+        }
         metrics.stages.digest = time.lap();
 
         let settled = settled.iter().filter(|settled| **settled).count();

@@ -11,6 +11,7 @@ use super::shadow::Applied;
 use super::{ContractEngine, Poison, Tip, TipState};
 use crate::error::{EngineError, InvalidBlock};
 use crate::outcome::BlockOutcome;
+use crate::planted::{Bug, planted};
 use crate::state::{Change, ChangeSet, StateKey, StateValue};
 use crate::storage::{BlockRecord, ChainMeta, CommitBatch, STORAGE_FORMAT};
 
@@ -38,7 +39,7 @@ impl ContractEngine {
             drop(tip);
             return self.check_same(&record).map(|()| topoheight);
         }
-        if context.parent != tip.tip.state_digest {
+        if context.parent != tip.tip.state_digest && !planted(Bug::StaleOutcomesCommitted) {
             return Err(EngineError::StaleOutcome {
                 parent: context.parent,
                 topoheight,
@@ -47,7 +48,9 @@ impl ContractEngine {
             });
         }
         record.change_set.check_order()?;
-        self.inner.pipeline.chain.apply(&record.change_set);
+        if !planted(Bug::HotStateNotUpdated) {
+            self.inner.pipeline.chain.apply(&record.change_set);
+        }
         *tip = TipState::of(&record).with_stable(tip.tip.stable_topoheight);
         self.shadow_block(sampled, &record);
         self.inner.staged.lock().push_back(record);
@@ -59,6 +62,7 @@ impl ContractEngine {
         let topoheight = record.header.context.topoheight;
         match self.committed(topoheight)? {
             Some(committed) if committed.header == record.header => Ok(()),
+            Some(_) if planted(Bug::OtherBlocksAtAHeight) => Ok(()),
             _ => Err(InvalidBlock::Conflict { topoheight }.into()),
         }
     }
@@ -102,6 +106,7 @@ impl ContractEngine {
             return self.rollback_to(topoheight);
         }
         let Tip { topoheight: highest, stable_topoheight: lowest, .. } = tip.tip;
+        let lowest = if planted(Bug::StableBlocksUndone) { TopoHeight::ZERO } else { lowest };
         if topoheight < lowest || topoheight > highest {
             let (tip, found) = (highest, topoheight);
             return Err(EngineError::RollbackOutOfRange { lowest, tip, found });
@@ -114,7 +119,9 @@ impl ContractEngine {
         let target = TipState::of(&self.stored(topoheight)?).with_stable(lowest);
         let meta = self.meta(&target.tip);
         self.write(&CommitBatch { meta: &meta, record: None, changes: &changes })?;
-        self.inner.pipeline.chain.apply(&changes);
+        if !planted(Bug::RollbackForgetsTheHotState) {
+            self.inner.pipeline.chain.apply(&changes);
+        }
         if let Some(shadow) = &self.inner.shadow {
             shadow.note(&Applied::Rollback(changes));
         }
@@ -129,6 +136,9 @@ impl ContractEngine {
         for height in (to.0 + 1..=from.0).rev() {
             for change in self.stored(TopoHeight(height))?.change_set.changes() {
                 let Change { key, old, new } = change.clone();
+                if planted(Bug::RollbackForgetsSlots) && matches!(key, StateKey::Slot(_)) {
+                    continue;
+                }
                 net.entry(key).or_insert((new, None)).1 = old;
             }
         }
@@ -144,7 +154,8 @@ impl ContractEngine {
     /// Writes a batch; after an error the engine is poisoned.
     fn write(&self, batch: &CommitBatch<'_>) -> Result<(), EngineError> {
         self.inner.pipeline.chain.storage().commit(batch).map_err(|error| {
-            let _ = self.inner.poisoned.set(Poison::CommitFailed(error.to_string()));
+            let poison = (!planted(Bug::NotPoisoned)).then(|| error.to_string());
+            let _ = poison.map(|text| self.inner.poisoned.set(Poison::CommitFailed(text)));
             EngineError::Storage(error)
         })
     }
@@ -167,7 +178,7 @@ impl ContractEngine {
         if chain.len() > entries_max {
             // Not worth waiting for: the next commit tries again.
             let Some(_tip) = self.inner.tip.try_write() else { return };
-            if self.inner.staged.lock().is_empty() {
+            if self.inner.staged.lock().is_empty() || planted(Bug::TrimmedWhileStaged) {
                 chain.trim(entries_max);
             }
         }

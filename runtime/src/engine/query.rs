@@ -12,6 +12,7 @@ use crate::execute::{
     BlockEnv, Executor, GuestMessage, Interrupt, Scope, TxOutput, TxRef, callable, engine_fault,
 };
 use crate::pipeline::{BlockOutputs, Crew, LoadedModules, load_accounts, load_modules, merge};
+use crate::planted::{Bug, planted};
 use crate::sandbox::prepare::limits::STACK_WORDS_MAX;
 use crate::sandbox::{self, CallEnd, CallRequest};
 use crate::schedule::{AccessTable, TableBuilder, TableTx};
@@ -183,7 +184,11 @@ impl ContractEngine {
         let merged =
             merge(once(&tx.data), &overlay, Crew::one(), BlockOutputs::of_one(output), None)?;
         let output = TxOutput { result, burned: Vec::new(), code, messages };
-        Ok((output, merged.into_change_set()?))
+        let change_set = merged.into_change_set()?;
+        if planted(Bug::SimulationsLeaveTraces) {
+            pipeline.chain.apply(&change_set);
+        }
+        Ok((output, change_set))
     }
 
     /// What a block of one transaction on the tip would share.

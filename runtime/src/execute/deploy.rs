@@ -10,6 +10,7 @@ use super::Interrupt;
 use super::invoke::Call;
 use super::transaction::{Applied, Executor, NATIVE, TxRef};
 use crate::error::EngineError;
+use crate::planted::{Bug, planted};
 use crate::sandbox::CompiledModule;
 use crate::state::ContractRecord;
 use crate::types::{Deposit, RevertReason, code_hash, contract_id};
@@ -65,7 +66,9 @@ impl Executor {
     ) -> Result<ContractRecord, Interrupt> {
         let record = self.scope.journal.contract(&contract, NATIVE)?;
         // A contract deployed in this very block exists from the next block on.
-        let (Some(record), true) = (record, self.env.contracts.contains_key(&contract)) else {
+        let at_once = planted(Bug::UpgradableAtOnce);
+        let callable = at_once || self.env.contracts.contains_key(&contract);
+        let (Some(record), true) = (record, callable) else {
             return Err(RevertReason::NoSuchContract(contract).into());
         };
         if record.authority != Address::Key(tx.tx.source) {

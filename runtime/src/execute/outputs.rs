@@ -9,6 +9,7 @@ use tos_host_api::TxIndex;
 
 use super::TxOutput;
 use crate::error::EngineError;
+use crate::planted::{Bug, planted};
 use crate::sync::atomic::{AtomicU8, Ordering};
 use crate::verify::VerifiedTransaction;
 
@@ -87,7 +88,9 @@ impl Outputs {
         let mut places = vec![(0, 0); if any { marks.len() } else { 0 }];
         for (worker, list) in (0..).zip(&lists) {
             for (position, (tx, _)) in (0..).zip(list) {
-                places[*tx as usize] = (worker, position);
+                let last = list.len() as u32 - 1;
+                let reversed = planted(Bug::OutputsOutOfOrder);
+                places[*tx as usize] = (worker, if reversed { last - position } else { position });
             }
         }
         if marks.contains(&MISSING) {

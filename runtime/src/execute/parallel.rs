@@ -33,6 +33,7 @@ use super::{BlockEnv, Executed, Executor, Outputs, WorkerPool, panic_message};
 use crate::error::EngineError;
 use crate::explain::{Recorder, Recording};
 use crate::metrics::{Stopwatch, WorkerTimes};
+use crate::planted::{Bug, planted};
 use crate::sandbox::CallPermit;
 use crate::schedule::Schedule;
 use crate::state::{Journal, Overlay};
@@ -201,6 +202,7 @@ impl Job for Run {
                 return;
             }
             Ok(Err(error)) => error,
+            Err(_) if planted(Bug::PanicsSwallowed) => return self.queue.stop(),
             Err(payload) => {
                 EngineError::WorkerPanicked { tx: current, message: panic_message(&*payload) }
             }
@@ -377,8 +379,10 @@ impl Run {
             if !self.schedule.has_next(*group) {
                 continue;
             }
-            if self.schedule.group_len(*group) > 1
-                && self.counts.unfinished[*group as usize].fetch_sub(1, Ordering::AcqRel) != 1
+            let len = self.schedule.group_len(*group);
+            let last = if planted(Bug::GroupReleasedByItsFirstMember) { len } else { 1 };
+            if len > 1
+                && self.counts.unfinished[*group as usize].fetch_sub(1, Ordering::AcqRel) != last
             {
                 continue;
             }

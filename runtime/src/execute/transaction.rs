@@ -10,10 +10,13 @@ use super::{Callable, GuestMessage, Interrupt, Lent, Observer, Scope, engine_fau
 use crate::config::ProtocolParams;
 use crate::error::{EngineError, InvalidTransaction};
 use crate::explain::{Recorder, RecordingPlan};
+use crate::planted::{Bug, planted};
 use crate::sandbox::{CallPermit, Modules, Preparation, Verdict};
 use crate::schedule::TableEntry;
 use crate::state::{Journal, Taken};
-use crate::types::{BlockContext, ExecutionStatus, Receipt, TransactionType, UnsignedTransaction};
+use crate::types::{
+    BlockContext, ExecutionStatus, HaltReason, Receipt, TransactionType, UnsignedTransaction,
+};
 
 /// The engine's own steps name this function if they ever touch an undeclared account, which the
 /// derived access sets rule out.
@@ -148,7 +151,8 @@ impl Executor {
             return Ok(Err(InvalidTransaction::WrongChain { expected, found: tx.chain_id }));
         }
         let topoheight = self.env.context.topoheight;
-        if topoheight > tx.expiry {
+        let last = planted(Bug::ExpiryOffByOne) && topoheight == tx.expiry;
+        if topoheight > tx.expiry || last {
             return Ok(Err(InvalidTransaction::Expired { expiry: tx.expiry, topoheight }));
         }
         let source = Address::Key(tx.source);
@@ -157,7 +161,7 @@ impl Executor {
         if found < expected {
             return Ok(Err(InvalidTransaction::NonceTooLow { expected, found }));
         }
-        if found > expected {
+        if found > expected && !planted(Bug::NonceGapsAccepted) {
             return Ok(Err(InvalidTransaction::NonceTooHigh { expected, found }));
         }
         if found.0 == u64::MAX {
@@ -205,7 +209,7 @@ impl Executor {
                 self.upgrade(tx, *contract, code, input)
             }
         };
-        if applied.result.is_err() {
+        if applied.result.is_err() && !planted(Bug::FailureKeepsItsWrites) {
             self.scope.journal.rollback(checkpoint);
         }
         applied
@@ -222,14 +226,23 @@ impl Executor {
         let (status, gas_used) = match result {
             Ok(()) => (ExecutionStatus::Success, gas_used),
             Err(Interrupt::Revert(reason)) => (ExecutionStatus::Reverted(reason), gas_used),
+            Err(Interrupt::Halt(reason)) if planted(Bug::HaltPaysOnlyWhatItUsed) => {
+                (ExecutionStatus::Halted(reason), gas_used)
+            }
             Err(Interrupt::Halt(reason)) => (ExecutionStatus::Halted(reason), tx.tx.gas_limit),
+            Err(Interrupt::Fault(_)) if planted(Bug::FaultBecomesAReceipt) => {
+                (ExecutionStatus::Halted(HaltReason::Trap), tx.tx.gas_limit)
+            }
             Err(Interrupt::Fault(error)) => return Err(*error),
         };
         let over = || EngineError::Bug(format!("gas used {gas_used} is above the limit"));
         let fee = gas_used.0.checked_mul(tx.tx.gas_price.0).ok_or_else(over)?;
+        let free = planted(Bug::NoFeeOnHalt) && matches!(status, ExecutionStatus::Halted(_));
+        let fee = if free { 0 } else { fee };
         let refund = reserve.checked_sub(fee).ok_or_else(over)?;
         let source = Address::Key(tx.tx.source);
-        let nonce = tx.tx.nonce.0.checked_add(1).ok_or_else(over)?;
+        let stays = planted(Bug::RevertKeepsTheNonce) && !status.is_success();
+        let nonce = tx.tx.nonce.0.checked_add(u64::from(!stays)).ok_or_else(over)?;
         self.scope
             .journal
             .credit(&source, &AssetId::NATIVE, refund, NATIVE)

@@ -10,6 +10,7 @@ use wasmtime::Linker;
 
 use super::{HostCall, account, code, host_function};
 use crate::execute::{Callable, GuestMessage, Interrupt};
+use crate::planted::{Bug, planted};
 use crate::sandbox::prepare::limits::CALL_STACK_WORDS;
 use crate::sandbox::{self, CallEnd, CallRequest, CalleeEnd, HostState, Meter};
 use crate::types::{Deposit, HaltReason, RevertReason};
@@ -121,16 +122,17 @@ impl CallArguments {
             entry: &entry,
             gas,
             stack_words: stack_for(call)?,
-            caller: call.own_address(),
+            caller: caller(call),
             contract,
             input: &self.input,
             deposits: &self.deposits,
-            read_only: call.state().frame.read_only,
+            read_only: call.state().frame.read_only && !planted(Bug::ViewsCalleeMayWrite),
         };
         let end = run(call, request);
         // A callee that was stopped has used all it was given.
         let halted = matches!(end.result, Err(Interrupt::Halt(_)));
-        let gas_used = if halted { gas } else { end.gas_used };
+        let all = halted && !planted(Bug::HaltedCalleePaysOnlyWhatItUsed);
+        let gas_used = if all { gas } else { end.gas_used };
         call.gas.charge(gas_used.0)?;
         let state = call.state();
         match end.result {
@@ -139,7 +141,9 @@ impl CallArguments {
                 Ok(Ok(()))
             }
             Err(Interrupt::Revert(reason)) => {
-                state.scope.journal.rollback(checkpoint);
+                if !planted(Bug::RevertedCalleeKeepsItsWrites) {
+                    state.scope.journal.rollback(checkpoint);
+                }
                 let revert_code = match reason {
                     RevertReason::Contract(code) => code,
                     // Guests revert by `abort` alone.
@@ -149,7 +153,9 @@ impl CallArguments {
                 Ok(Err(Status::Reverted))
             }
             // Nobody may catch this one: what a transaction touches would depend on it.
-            Err(undeclared @ Interrupt::Halt(HaltReason::UndeclaredAccess { .. })) => {
+            Err(undeclared @ Interrupt::Halt(HaltReason::UndeclaredAccess { .. }))
+                if !planted(Bug::UndeclaredAccessCaught) =>
+            {
                 Err(undeclared)
             }
             Err(Interrupt::Halt(reason)) => {
@@ -188,10 +194,10 @@ impl CallArguments {
         let Address::Contract(contract) = self.contract else {
             return Ok(Err(Status::NoSuchContract));
         };
-        if scope.frames.len() >= CALL_DEPTH_MAX {
+        if scope.frames.len() >= CALL_DEPTH_MAX + usize::from(planted(Bug::OneFrameTooMany)) {
             return Ok(Err(Status::DepthLimit));
         }
-        if scope.frames.contains(&contract) {
+        if scope.frames.contains(&contract) && !planted(Bug::ReentryAllowed) {
             return Ok(Err(Status::Reentry));
         }
         let Some(callable) = scope.callable(&contract)? else {
@@ -231,7 +237,16 @@ fn decode_deposits(bytes: &[u8]) -> Vec<Deposit> {
 /// The gas a callee gets: what was asked for, at most what is left but for the part that is kept.
 fn gas_for(call: &HostCall<'_, '_>, asked: Gas) -> Gas {
     let left = call.gas.left().0;
-    asked.min(Gas(left - left / GAS_KEPT_PART))
+    let kept = if planted(Bug::CallerKeepsNoGas) { 0 } else { left / GAS_KEPT_PART };
+    asked.min(Gas(left - kept))
+}
+
+/// Who a callee is called by.
+fn caller(call: &mut HostCall<'_, '_>) -> Address {
+    if planted(Bug::CalleeIsCalledByTheSource) {
+        return call.state().scope.source;
+    }
+    call.own_address()
 }
 
 /// The stack a callee gets: the caller's rest, less what the frame between them takes.

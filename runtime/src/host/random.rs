@@ -6,6 +6,7 @@ use wasmtime::Linker;
 
 use super::{code, host_function};
 use crate::execute::Scope;
+use crate::planted::{Bug, planted};
 use crate::sandbox::HostState;
 
 pub(super) fn link(linker: &mut Linker<HostState>) -> wasmtime::Result<()> {
@@ -27,7 +28,8 @@ pub(super) fn link(linker: &mut Linker<HostState>) -> wasmtime::Result<()> {
 /// context and the transaction's index in the block.
 fn fill(scope: &mut Scope, bytes: &mut [u8]) {
     let mut hasher = blake3::Hasher::new_derive_key("tos-runtime random v1");
-    let seed = (&*scope.env.context, scope.index);
+    let index = if planted(Bug::RandomForgetsTheIndex) { 0 } else { scope.index };
+    let seed = (&*scope.env.context, index);
     hasher.update(&borsh::to_vec(&seed).expect("writing to a Vec cannot fail"));
     let mut stream = hasher.finalize_xof();
     stream.set_position(scope.random_bytes);

@@ -3,6 +3,7 @@
 
 use super::CompiledModule;
 use super::live::{Ended, Live};
+use crate::planted::{Bug, planted};
 
 /// Most instances kept by one permit: as many different modules as one worker finds warm.
 pub(super) const KEPT_INSTANCES_MAX: usize = 32;
@@ -25,7 +26,10 @@ impl Kept {
 
     /// An instance of the module, if one is kept.
     pub(super) fn take(&mut self, module: &CompiledModule) -> Option<Live> {
-        let found = self.instances.iter().rposition(|live| live.is_of(module))?;
+        let found = self
+            .instances
+            .iter()
+            .rposition(|live| live.is_of(module) || planted(Bug::InstancesOfOtherModules))?;
         let live = self.instances.remove(found);
         self.pages -= live.pages();
         Some(live)

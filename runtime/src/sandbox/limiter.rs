@@ -4,6 +4,8 @@
 use tos_host_api::limits;
 use wasmtime::ResourceLimiter;
 
+use crate::planted::{Bug, planted};
+
 /// Answers growth from the protocol's limits alone. What it allows and the machine then refuses is
 /// an engine error: `Err` here ends the guest without a trap code, which `call.rs` takes for a
 /// fault of the engine.
@@ -17,7 +19,7 @@ impl ResourceLimiter for Limiter {
         desired: usize,
         maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        let limit = limits::MEMORY_PAGES_MAX << 16;
+        let limit = limits::MEMORY_PAGES_MAX << (16 + u32::from(planted(Bug::TwiceTheMemory)));
         Ok(desired as u64 <= limit && maximum.is_none_or(|maximum| desired <= maximum))
     }
 

@@ -15,8 +15,9 @@ use wasmtime::{Global, Instance, Memory, Store, TypedFunc, Val};
 
 use super::call::HostState;
 use super::prepare::{WRITE_REACH, global_export};
-use super::{CompiledModule, Meter};
+use super::{CompiledModule, Meter, Written};
 use crate::error::EngineError;
+use crate::planted::{Bug, is_any_planted, planted};
 
 /// Longest part of memory that is put back, in bytes: a fresh instance is not much dearer.
 const RESTORED_BYTES_MAX: usize = 1 << 16;
@@ -113,9 +114,10 @@ impl Live {
             Ended::Returned => self.written.get(&mut self.store).i32(),
             Ended::Stopped => None,
         };
-        let by_host = self.store.data().written;
+        let unknown = planted(Bug::WritesOfTheHostForgotten);
+        let by_host = if unknown { Written::default() } else { self.store.data().written };
         let memory = self.memory.data_mut(&mut self.store);
-        if memory.len() as u64 != self.pages << 16 {
+        if memory.len() as u64 != self.pages << 16 && !planted(Bug::GrownMemoryKept) {
             return false;
         }
         let (start, end) = match told.and_then(|told| usize::try_from(told).ok()) {
@@ -129,10 +131,16 @@ impl Live {
         if end.saturating_sub(start) > RESTORED_BYTES_MAX {
             return false;
         }
-        module.image.restore(memory, start, end);
-        debug_assert!(module.image.matches(memory), "a call left traces in {ended:?}");
+        let page = if planted(Bug::RestoresAPageTooFew) { 1 << 12 } else { 0 };
+        module.image.restore(memory, start, end.saturating_sub(page));
+        // A release build does not look, so neither does one that is broken on purpose.
+        debug_assert!(
+            module.image.matches(memory) || is_any_planted(),
+            "a call left traces in {ended:?}"
+        );
         let written = (self.written, Val::I32(0));
-        let mut globals = self.globals.iter().chain([&written]);
+        let kept = if planted(Bug::GlobalsNotRestored) { 0 } else { self.globals.len() };
+        let mut globals = self.globals[..kept].iter().chain([&written]);
         globals.all(|(global, initial)| global.set(&mut self.store, *initial).is_ok())
     }
 

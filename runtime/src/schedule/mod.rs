@@ -23,6 +23,7 @@ pub(crate) use table::{AccessTable, AccountIdx, TableBuilder, TableEntry, TableT
 pub use waits::Wait;
 
 use crate::access::AccessSet;
+use crate::planted::{Bug, planted};
 
 /// Marks the absence of a group.
 const NONE: u32 = u32::MAX;
@@ -218,7 +219,7 @@ impl Builder {
                 let previous = &self.groups[previous as usize];
                 batch = batch.max(previous.batch_end);
                 start = start.max(previous.finish);
-                waits += 1;
+                waits += u32::from(waits == 0 || !planted(Bug::OneWaitForSeveral));
             }
         }
         // Saturating: a statistic for reports and load balancing, not gas anyone pays.
@@ -246,10 +247,13 @@ impl Builder {
 
     /// The group for an entry: the account's latest if the modes are compatible, else a new one.
     fn join(&mut self, entry: TableEntry) -> u32 {
-        let previous = self.last_group[entry.account as usize];
+        let dropped = planted(Bug::AccountDroppedFromConflicts) && entry.account % 4 == 3;
+        let previous = if dropped { NONE } else { self.last_group[entry.account as usize] };
         if previous != NONE {
             let group = &mut self.groups[previous as usize];
-            if !group.mode.conflicts_with(entry.mode) {
+            let nobody_writes = ![group.mode, entry.mode].contains(&AccessMode::Write);
+            let mistaken = planted(Bug::CreditsShareGroupsWithReads) && nobody_writes;
+            if !group.mode.conflicts_with(entry.mode) || mistaken {
                 group.len += 1;
                 return previous;
             }

@@ -11,6 +11,7 @@ use super::encoding::{PLAIN_CHANGE_LEN, encode};
 use super::{StateKey, StateValue};
 use crate::digest::Rope;
 use crate::error::EngineError;
+use crate::planted::{Bug, planted};
 
 /// One key and what became of it. `None` means that the key does not exist.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
@@ -63,7 +64,8 @@ impl Section {
 
     /// Appends a change if it is one.
     pub(crate) fn push(&mut self, change: Change) {
-        if change.old != change.new {
+        let filtered = planted(Bug::DeletesFiltered) && change.new.is_none();
+        if (change.old != change.new || planted(Bug::UnchangedKeysListed)) && !filtered {
             self.changes.push(change);
         }
     }
@@ -127,6 +129,7 @@ fn count(changes: usize) -> IoResult<u32> {
 
 fn check_ascending(changes: &[Change]) -> Result<(), EngineError> {
     match changes.windows(2).find(|pair| pair[0].key >= pair[1].key) {
+        Some(_) if planted(Bug::SlotsUnsorted) => Ok(()),
         Some(pair) => Err(EngineError::ChangeSetOrder(pair[1].key.clone())),
         None => Ok(()),
     }

@@ -19,6 +19,7 @@ mod laws;
 mod lessons;
 mod model;
 mod payments;
+mod planted;
 mod properties;
 mod recorded_gas;
 mod replicas;

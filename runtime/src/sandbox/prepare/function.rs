@@ -32,6 +32,8 @@ use super::limits;
 use super::metering::Charge;
 use super::writes::WriteLocals;
 
+use crate::planted::{Bug, planted};
+
 /// Where the injected counters are among the prepared module's globals.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Counters {
@@ -59,7 +61,8 @@ fn stack_words(facts: &BodyFacts) -> Option<i32> {
         + facts.charged_operands * limits::CHARGED_OPERAND_VALUES;
     let words =
         facts.frame_words + limits::FRAME_WORDS_MIN + hidden / limits::HIDDEN_VALUES_PER_FRAME_WORD;
-    facts.calls.then_some(i32::try_from(words).unwrap_or(i32::MAX))
+    let counted = facts.calls && !planted(Bug::StackNeverEnds);
+    counted.then_some(i32::try_from(words).unwrap_or(i32::MAX))
 }
 
 /// What is known about a function before it is written.
@@ -173,7 +176,9 @@ impl Writer<'_> {
                 return Ok(());
             }
             Operator::Call { .. } | Operator::CallIndirect { .. } => {
-                self.store_gas();
+                if !planted(Bug::GasNotStoredBeforeCalls) {
+                    self.store_gas();
+                }
                 self.copy(operator)?;
                 self.fetch_gas();
                 return Ok(());
@@ -181,6 +186,7 @@ impl Writer<'_> {
             Operator::MemoryCopy { .. } | Operator::MemoryFill { .. } => {
                 self.charge_operand(WORD_SHIFT, self.costs.memory_bulk_word);
             }
+            Operator::MemoryGrow { .. } if planted(Bug::GrowingMemoryIsFree) => {}
             Operator::MemoryGrow { .. } => self.charge_operand(0, self.costs.memory_grow_page),
             Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } => {
                 self.depth += 1;
@@ -242,6 +248,7 @@ impl Writer<'_> {
 
     fn give_back_words(&mut self, words: i32) {
         let global = self.counters.stack;
+        let words = if planted(Bug::StackNotGivenBack) { 0 } else { words };
         self.sink().global_get(global).i32_const(words).i32_add().global_set(global);
     }
 }

@@ -32,6 +32,8 @@ use super::bodies::BodyFacts;
 use super::costs::OperatorCosts;
 use super::operators::OperatorClass;
 
+use crate::planted::{Bug, planted};
+
 /// A charge to be made before the operator at a position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Charge {
@@ -98,7 +100,8 @@ impl Walk {
                 self.open(self.block());
             }
             Operator::Loop { .. } => {
-                let head = self.start_block(next);
+                let once = planted(Bug::LoopsPayOnce);
+                let head = if once { self.block() } else { self.start_block(next) };
                 self.open(head);
                 self.charge(gas);
             }

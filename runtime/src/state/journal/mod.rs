@@ -23,6 +23,7 @@ use super::overlay::Overlay;
 use super::slot_table::SlotTable;
 use crate::error::EngineError;
 use crate::execute::Interrupt;
+use crate::planted::{Bug, planted};
 use crate::schedule::{AccountIdx, TableEntry};
 use crate::types::{Event, HaltReason};
 
@@ -111,7 +112,9 @@ impl Journal {
     /// Forgets the previous transaction and takes the access set of the next one.
     pub(crate) fn begin(&mut self, access: &[TableEntry]) {
         self.drafts.clear();
-        self.slots.clear();
+        if !planted(Bug::SlotsOfTheLastTransactionKept) {
+            self.slots.clear();
+        }
         self.counters.clear();
         self.undo.clear();
         self.burned.clear();
@@ -176,6 +179,7 @@ impl Journal {
                     (asset.balance, asset.added) = (balance, added);
                 }
                 Some(Undo::Slot { index, before }) => self.slots.at(index).draft.now = before,
+                Some(Undo::Counter { .. }) if planted(Bug::RollbackKeepsCounters) => {}
                 Some(Undo::Counter { index, before }) => {
                     self.counters.at(index).draft.now = before;
                 }
@@ -185,8 +189,12 @@ impl Journal {
                 None => break,
             }
         }
-        self.burned.truncate(to.burned);
-        self.events.truncate(to.events);
+        if !planted(Bug::RollbackKeepsBurns) {
+            self.burned.truncate(to.burned);
+        }
+        if !planted(Bug::RollbackKeepsEvents) {
+            self.events.truncate(to.events);
+        }
     }
 
     /// Checks that an account is in the access set with a mode that permits `needed`.
@@ -213,12 +221,26 @@ impl Journal {
         };
         match position {
             Some(position) if self.drafts[position].mode.permits(needed) => Ok(position),
+            Some(position) if permits_by_mistake(self.drafts[position].mode, needed) => {
+                Ok(position)
+            }
             _ => Err(Interrupt::Halt(HaltReason::UndeclaredAccess {
                 account: *account,
                 needed,
                 host_function: by,
             })),
         }
+    }
+}
+
+/// What a planted bug permits on top of what a mode does.
+fn permits_by_mistake(mode: AccessMode, needed: AccessMode) -> bool {
+    use AccessMode::{Credit, Read, Write};
+    match (mode, needed) {
+        (Credit, Read) => planted(Bug::CreditPermitsRead),
+        (Read, Credit) => planted(Bug::ReadPermitsCredit),
+        (Read, Write) => planted(Bug::ReadPermitsWrite),
+        _ => false,
     }
 }
 

@@ -6,6 +6,7 @@ use tos_host_api::{AccessMode, ContractId, HostFunction};
 
 use super::{Journal, Taken, Undo, overflow};
 use crate::execute::Interrupt;
+use crate::planted::{Bug, planted};
 use crate::state::overlay::{SeenCounter, SeenSlot, SlotValue};
 use crate::state::slot_table::{Named, SlotName};
 use crate::state::{KeyBytes, SlotRef};
@@ -139,7 +140,9 @@ impl Journal {
         let position = self.find(slot.partition, AccessMode::Write, by)?;
         let index = self.counter_draft(position, slot);
         let found = self.known_counter(index)?;
-        let Some(rest) = found.checked_sub(u128::from(amount)) else {
+        let wrapped = planted(Bug::CountersWrapBelowZero);
+        let rest = found.checked_sub(u128::from(amount));
+        let Some(rest) = rest.or(wrapped.then(|| found.wrapping_sub(amount.into()))) else {
             return Ok(Taken::Insufficient { found });
         };
         self.set_counter(index, rest);

@@ -184,6 +184,29 @@ fn a_rollback_goes_back_to_its_checkpoint_and_no_further() {
 }
 
 #[test]
+fn merges_of_one_batch_that_clash_give_up_the_block() {
+    for (first, second, clash) in [
+        (Write, Write, true),
+        (Write, Credit, true),
+        (Credit, Write, true),
+        (Credit, Credit, false),
+    ] {
+        let mut scene = Scene::new(10, None, b"k");
+        for (tx, mode, clashes) in [(0, first, false), (1, second, clash)] {
+            scene.begin(mode);
+            scene.act(Add(1), A, b"k");
+            match scene.overlay.merge(&scene.journal, 5, tx) {
+                Ok(()) => assert!(!clashes, "{first:?} and {second:?}"),
+                Err(EngineError::ConflictingWrites { tx: 1, account: ME, batch: 5 }) => {
+                    assert!(clashes, "{first:?} and {second:?}");
+                }
+                Err(other) => panic!("{other}"),
+            }
+        }
+    }
+}
+
+#[test]
 fn slots_and_counters_contracts_and_keys_are_told_apart() {
     // More than are scanned, in one transaction and in one account.
     let keys: Vec<Vec<u8>> = (1..=24).chain([255, 256]).map(|len| vec![9; len]).collect();

@@ -8,6 +8,7 @@ use tos_host_api::{Address, AssetId, ContractId};
 
 use super::{Overlay, overflow};
 use crate::error::EngineError;
+use crate::planted::{Bug, planted};
 use crate::schedule::AccountIdx;
 use crate::state::journal::{CounterDraft, Drafted, SlotDraft};
 use crate::state::slot_table::{Named, SlotName, SlotTable};
@@ -90,7 +91,9 @@ impl Overlay {
         let find = |extras: &Extras| {
             extras.slots.find(name(&contract, key)).map(|slot| slot.cell.value.clone())
         };
-        if let Some(value) = self.changed_extras(account, find) {
+        if !planted(Bug::SlotsReadFromTheParent)
+            && let Some(value) = self.changed_extras(account, find)
+        {
             return Ok(SeenSlot { value, from_parent: false });
         }
         let partition = &self.addresses[account as usize];
@@ -176,7 +179,8 @@ pub(super) fn merge_counter(
         return Ok(());
     }
     let (CounterValue::Added(sum) | CounterValue::Known(sum)) = &mut published.value;
-    *sum = sum.checked_add(now.amount).ok_or_else(|| overflow("counter", *account))?;
+    let before = if planted(Bug::CounterReplacedAtMerge) { 0 } else { *sum };
+    *sum = before.checked_add(now.amount).ok_or_else(|| overflow("counter", *account))?;
     Ok(())
 }
 

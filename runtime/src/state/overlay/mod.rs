@@ -26,6 +26,7 @@ use super::chain_state::ChainState;
 use super::journal::{AccountDraft, Journal};
 use crate::error::EngineError;
 use crate::execute::{Payment, PlainTransfer};
+use crate::planted::{Bug, planted};
 use crate::schedule::AccountIdx;
 use crate::sync::OnceLock;
 use crate::sync::atomic::{AtomicU64, Ordering};
@@ -209,7 +210,9 @@ impl Overlay {
         let PlainTransfer { source, destination, payment } = *transfer;
         let cell = &self.cells[source as usize];
         let native = cell.native.load(Ordering::Relaxed);
-        if cell.nonce.load(Ordering::Relaxed) != payment.nonce || native < payment.needed {
+        let unreserved = planted(Bug::PaidWithoutReserve);
+        let needed = if unreserved { payment.debit } else { payment.needed };
+        if cell.nonce.load(Ordering::Relaxed) != payment.nonce || native < needed {
             return Ok(false);
         }
         self.claim(source, AccessMode::Write, batch, tx)?;
@@ -225,7 +228,9 @@ impl Overlay {
     pub(crate) fn settle_source(&self, account: AccountIdx, payment: &Payment) -> bool {
         let cell = &self.cells[account as usize];
         let native = cell.native.load(Ordering::Relaxed);
-        let able = cell.nonce.load(Ordering::Relaxed) == payment.nonce && native >= payment.needed;
+        let unreserved = planted(Bug::SettledWithoutReserve);
+        let needed = if unreserved { payment.debit } else { payment.needed };
+        let able = cell.nonce.load(Ordering::Relaxed) == payment.nonce && native >= needed;
         if able {
             // A payment's nonce is below the largest, and it takes at most what it needs.
             cell.nonce.store(payment.nonce + 1, Ordering::Relaxed);
@@ -281,7 +286,8 @@ impl Overlay {
         batch: u32,
         tx: TxIndex,
     ) -> Result<(), EngineError> {
-        if self.cells[account as usize].claims.claim(mode, batch) {
+        let granted = self.cells[account as usize].claims.claim(mode, batch);
+        if granted || planted(Bug::ConflictsUncheckedAtMerge) {
             return Ok(());
         }
         Err(EngineError::ConflictingWrites { tx, account: self.address(account), batch })
@@ -293,6 +299,7 @@ impl Overlay {
         // A wrapped sum is never seen: the error discards the whole overlay.
         match before.checked_add(amount) {
             Some(_) => Ok(()),
+            None if planted(Bug::BalancesWrapAtMerge) => Ok(()),
             None => Err(overflow("native balance", self.address(account))),
         }
     }
@@ -307,6 +314,9 @@ impl Overlay {
             }
         } else if draft.added > 0 {
             self.credit(draft.account, draft.added)?;
+            if planted(Bug::CreditMergedTwice) {
+                self.credit(draft.account, draft.added)?;
+            }
         }
         if draft.assets.is_empty() && draft.contract.is_none() {
             return Ok(());

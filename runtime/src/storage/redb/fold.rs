@@ -12,6 +12,8 @@ use super::layout::Standing;
 use super::unfolded::{Frozen, Span};
 use super::view::{Fold, View};
 
+use crate::planted::{Bug, planted};
+
 /// Fewest entries of a slice that a commit does not have to write: a transaction for a handful
 /// would cost more than they do.
 const SLICE_MIN: usize = 1024;
@@ -48,7 +50,7 @@ impl View {
     /// How far the state table stands after a slice.
     pub(super) fn standing(&self, slice: Option<&Slice>) -> Standing {
         match (&self.frozen, slice) {
-            (Some(fold), Some(slice)) if slice.is_last() => {
+            (Some(fold), Some(slice)) if slice.is_last() || planted(Bug::FoldClaimsToBeDone) => {
                 Standing { folded_to: Some(fold.frozen.to), folding_to: None }
             }
             (fold, _) => Standing {

@@ -13,6 +13,7 @@ use super::layout::{
     EncodedRecord, META, META_KEY, RECORDS, STATE, Standing, StoredMeta, seal_value,
 };
 use super::unfolded::Entry;
+use crate::planted::{Bug, planted};
 use crate::storage::ChainMeta;
 
 /// What a transaction does to the tables.
@@ -81,7 +82,8 @@ impl Plan<'_> {
         match &self.fold {
             Entries::None => {}
             Entries::Slice(Slice { frozen, range }) => {
-                fold(&transaction, frozen.slice(range.start, range.end))?;
+                let one = usize::from(planted(Bug::FoldStopsEarly) && !range.is_empty());
+                fold(&transaction, frozen.slice(range.start, range.end - one))?;
             }
             Entries::Net(values) => {
                 let entries = values.iter().map(|(key, value)| (key, value.as_deref()));
@@ -112,6 +114,7 @@ impl Plan<'_> {
                 Ok(table.retain_in((heights.start, 0)..(heights.end, 0), |_, _| false)?)
             }
             Records::Keep => Ok(()),
+            Records::Truncate if planted(Bug::RollbackKeepsRecords) => Ok(()),
             Records::Truncate => {
                 let above = (height, u32::MAX)..=(u64::MAX, u32::MAX);
                 Ok(table.retain_in(above, |_, _| false)?)
@@ -126,9 +129,11 @@ impl Plan<'_> {
 /// contracts choose bytes that are written.
 pub(super) fn begin_durable(db: &Database, options: &RedbOptions) -> Result<WriteTransaction> {
     let mut transaction = db.begin_write()?;
-    transaction.set_durability(Durability::Immediate)?;
+    let forgotten = planted(Bug::SyncForgotten);
+    let durability = if forgotten { Durability::None } else { Durability::Immediate };
+    transaction.set_durability(durability)?;
     transaction.set_two_phase_commit(true);
-    transaction.set_quick_repair(options.quick_repair);
+    transaction.set_quick_repair(options.quick_repair && !forgotten);
     Ok(transaction)
 }
 
@@ -146,6 +151,7 @@ fn fold<'a>(
                 seal_value(key, value, &mut stored);
                 state.insert(key, stored.as_slice())?;
             }
+            None if planted(Bug::FoldForgetsRemovals) => {}
             None => {
                 state.remove(key)?;
             }

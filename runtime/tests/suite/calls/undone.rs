@@ -138,6 +138,28 @@ fn a_caller_that_fails_takes_its_callees_with_it() {
 }
 
 #[test]
+fn what_a_contract_burned_before_it_failed_is_not_burned() {
+    let Scene { mut chain, proxy, second, .. } = scene();
+    let payer = chain.deploy(guest!("pay"), &[]);
+    chain.one(0, Order::transfers(vec![(payer.into(), GOLD, 10)]));
+    let input = [&Address::from(payer).to_bytes()[..], &GOLD.0, &4_u64.to_le_bytes()].concat();
+    let burn = Forward::new(payer, "burn", &input);
+    let failing = burn.clone().flags(Forward::ABORT_AFTER);
+    let mut left = |forward: Forward| {
+        let order = declared(&chain, 3, forward.order(proxy));
+        let succeeds = chain.one(3, order).status.is_success();
+        let balance = chain.engine.balance(&payer.into(), GOLD).expect("it is read").0;
+        let burned = chain.engine.asset(&GOLD).expect("it is read").expect("it exists").burned.0;
+        (succeeds, balance, burned)
+    };
+    // A block in which something was burned that is still there is none: anybody could stop the
+    // chain with one.
+    assert_eq!(left(failing.clone()), (false, 10, 0), "the whole transaction fails");
+    assert_eq!(left(failing.through(second)), (true, 10, 0), "a callee fails");
+    assert_eq!(left(burn), (true, 6, 4));
+}
+
+#[test]
 fn writes_to_one_slot_by_turns_end_with_the_last_that_stayed() {
     // The counter: +5 directly, +5 in a callee that fails, read in between by another callee.
     let Scene { mut chain, proxy, second, counter, .. } = scene();

@@ -76,6 +76,22 @@ fn law_05_a_transaction_that_is_not_included_changes_nothing_and_costs_nothing()
 }
 
 #[test]
+fn law_05_a_transaction_expires_above_the_height_that_it_names() {
+    let mut chain = Chain::new(4);
+    for topoheight in 1..=3 {
+        let payment = Order::transfer(account(2), 1).expiry(2);
+        let burn = Order::burn(AssetId::NATIVE, 1).expiry(2);
+        let txs = vec![chain.send(0, payment), chain.send(1, burn)];
+        let topoheight = TopoHeight(topoheight);
+        let expired = InvalidTransaction::Expired { expiry: TopoHeight(2), topoheight };
+        for result in chain.run(txs) {
+            let expected = if topoheight.0 <= 2 { None } else { Some(&expired) };
+            assert_eq!(result.as_ref().err(), expected, "at height {topoheight}");
+        }
+    }
+}
+
+#[test]
 fn law_05_statuses_have_these_numbers_for_ever() {
     let id = ContractId([0; 32]);
     let asset = AssetId::NATIVE;

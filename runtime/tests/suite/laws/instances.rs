@@ -3,9 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use tos_runtime::{ContractEngine, EngineConfig, MemoryStorage};
+use tos_runtime::{AccessMode, Address, ContractEngine, EngineConfig, MemoryStorage, Receipt};
 
-use crate::support::{Chain, Order, Rng, assert_same, codes, genesis, receipt, wasm};
+use crate::support::{Chain, Order, Rng, assert_same, codes, genesis, guest, receipt, wasm};
 
 const PAGE: u64 = 1 << 16;
 const STEPS: u64 = 16;
@@ -123,4 +123,24 @@ fn law_1_a_reverted_call_leaves_nothing_to_the_next() {
         begun(&mut chain, &[step(16_000, 1), step(0, end)].concat());
         assert_eq!(begun(&mut chain, &[]), first, "after step {end}");
     }
+}
+
+#[test]
+fn law_1_a_call_knows_nothing_of_whom_the_one_before_it_called() {
+    let mut chain = engine(true);
+    let (caller, abort) =
+        (chain.deploy(guest!("last_callee"), &[]), chain.deploy(guest!("abort"), &[]));
+    let answer = |receipt: Receipt| words_of(&receipt.return_data);
+    let input = [&Address::from(abort).to_bytes()[..], &77_u32.to_le_bytes()].concat();
+    for _ in 0..2 {
+        assert_eq!(answer(chain.one(1, Order::invoke(caller, "ask", &[]))), [0, 0]);
+        let call = Order::invoke(caller, "call", &input).access(caller, AccessMode::Write);
+        let called = answer(chain.one(1, call));
+        assert_eq!(called, [4, 77], "it keeps four bytes and aborts");
+    }
+}
+
+/// The 32-bit numbers in some bytes.
+fn words_of(bytes: &[u8]) -> Vec<u32> {
+    bytes.as_chunks::<4>().0.iter().map(|word| u32::from_le_bytes(*word)).collect()
 }
