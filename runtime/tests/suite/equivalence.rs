@@ -42,6 +42,30 @@ fn random_blocks_come_out_the_same_at_every_thread_count() {
     assert!(purchases > 0, "no contract called another with success");
 }
 
+/// More blocks with `TOS_EQUIVALENCE_NATIVE_BLOCKS`; `TOS_EQUIVALENCE_SEED` starts elsewhere.
+#[test]
+fn random_native_blocks_come_out_the_same_at_every_thread_count() {
+    const BLOCKS_PER_CHAIN: u64 = 100;
+    let blocks = setting("TOS_EQUIVALENCE_NATIVE_BLOCKS", 1_000);
+    let first_seed = setting("TOS_EQUIVALENCE_SEED", 1);
+    let mut ends = Ends::default();
+    for chain in 0..blocks.div_ceil(BLOCKS_PER_CHAIN) {
+        let seed = first_seed + chain;
+        let fleet = Fleet::new(&genesis(PEOPLE), seed);
+        let mut generator = Generator::native(PEOPLE, seed);
+        for _ in 0..BLOCKS_PER_CHAIN {
+            let txs = generator.block(fleet.reference(), 24);
+            let what = format!("seed {seed}, block {}", fleet.height().0 + 1);
+            ends.count(fleet.run(txs, &what).results());
+        }
+        fleet.close(&format!("seed {seed}"));
+    }
+    println!("ends by status code: {:?}", ends.by_code);
+    for code in [0, 103, 104, 999] {
+        assert!(ends.by_code.contains_key(&code), "none ended with {code}: {:?}", ends.by_code);
+    }
+}
+
 /// The digests of an outcome, computed again from what it says.
 #[track_caller]
 fn assert_digests(outcome: &BlockOutcome) {

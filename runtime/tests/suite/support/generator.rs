@@ -16,6 +16,8 @@ use super::{
 pub(crate) struct Generator {
     pub(crate) rng: Rng,
     people: u64,
+    /// Kinds of orders to draw from, in hundredths: the first [`NATIVE`] of them need no contract.
+    kinds: u64,
     nonces: HashMap<u64, u64>,
     counters: Vec<ContractId>,
     tokens: Vec<ContractId>,
@@ -30,6 +32,9 @@ pub(crate) struct Generator {
     spin: Option<ContractId>,
 }
 
+/// Hundredths of orders that are transfers and burns.
+const NATIVE: u64 = 35;
+
 const DEPLOYED: &str = "deployed by the first block";
 
 impl Generator {
@@ -37,6 +42,7 @@ impl Generator {
         Self {
             rng: Rng::new(seed),
             people,
+            kinds: 100,
             nonces: HashMap::new(),
             counters: Vec::new(),
             tokens: Vec::new(),
@@ -47,6 +53,13 @@ impl Generator {
             abort: None,
             spin: None,
         }
+    }
+
+    /// For chains without contracts; their addresses can be paid all the same.
+    pub(crate) fn native(people: u64, seed: u64) -> Self {
+        let nowhere = |id| vec![ContractId([id; 32])];
+        let (counters, proxies) = (nowhere(7), nowhere(8));
+        Self { kinds: NATIVE, counters, proxies, ..Self::new(people, seed) }
     }
 
     /// The block that deploys what later blocks call.
@@ -105,9 +118,9 @@ impl Generator {
 
     fn transaction(&mut self) -> Transaction {
         let sender = self.sender();
-        let order = match self.rng.below(100) {
+        let order = match self.rng.below(self.kinds) {
             0..=29 => self.transfers(),
-            30..=34 => self.burn(),
+            30..NATIVE => self.burn(),
             35..=49 => self.token_call(),
             50..=61 => self.counter_call(),
             62..=73 => self.forwarded_call(),
