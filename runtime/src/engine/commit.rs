@@ -1,12 +1,16 @@
-//! Commit and rollback. A commit first becomes visible (staged: hot state and tip change together),
-//! then durable (persisted: one atomic write). If persisting fails, nobody knows what the database
-//! holds, so the engine refuses all further work until it is opened anew.
+//! Commit and rollback. A commit becomes visible (hot state and tip change together) and durable
+//! (persisted: one atomic write). The two go side by side, and it is acknowledged after both: nobody
+//! sees a part of it, since the tip is locked until it is visible. If persisting fails, nobody knows
+//! what the database holds, so the engine refuses all further work until it is opened anew.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tos_host_api::TopoHeight;
 
+use parking_lot::RwLockWriteGuard;
+
+use super::pending::Applying;
 use super::{ContractEngine, Tip, TipState};
 use crate::error::{EngineError, InvalidBlock};
 use crate::outcome::BlockOutcome;
@@ -22,20 +26,20 @@ impl ContractEngine {
     /// [`InvalidBlock::Conflict`] when another block is committed at its height; nothing changed
     /// then. After a storage error the engine refuses work until it is opened anew.
     pub fn commit(&self, outcome: BlockOutcome) -> Result<(), EngineError> {
-        let topoheight = self.stage(outcome)?;
-        self.persist(topoheight)
+        self.commit_in_background(outcome)?.wait()
     }
 
-    /// Makes an outcome visible: it is the tip from now on.
-    pub(crate) fn stage(&self, outcome: BlockOutcome) -> Result<TopoHeight, EngineError> {
+    /// Decides whether an outcome may become the tip. Nothing has changed yet.
+    pub(crate) fn accept(&self, outcome: BlockOutcome) -> Result<Accepted<'_>, EngineError> {
         self.check_usable()?;
         let record = outcome.record;
         let context = &record.header.context;
         let topoheight = context.topoheight;
-        let mut tip = self.inner.tip.write();
+        let tip = self.inner.tip.write();
         if topoheight <= tip.tip.topoheight {
             drop(tip);
-            return self.check_same(&record).map(|()| topoheight);
+            self.check_same(&record)?;
+            return Ok(Accepted { engine: self, record, tip: None });
         }
         if context.parent != tip.tip.state_digest {
             return Err(EngineError::StaleOutcome {
@@ -46,10 +50,7 @@ impl ContractEngine {
             });
         }
         record.change_set.check_order()?;
-        self.inner.pipeline.chain.apply(&record.change_set);
-        *tip = TipState::of(&record);
-        self.inner.staged.lock().push_back(record);
-        Ok(topoheight)
+        Ok(Accepted { engine: self, record, tip: Some(tip) })
     }
 
     /// A second commit at a height is fine if it is the same block.
@@ -75,7 +76,6 @@ impl ContractEngine {
             self.write(&CommitBatch { meta: &meta, record: Some(&record), changes })?;
             self.inner.staged.lock().pop_front();
         }
-        self.trim();
         Ok(())
     }
 
@@ -137,9 +137,14 @@ impl ContractEngine {
     /// Writes a batch; after an error the engine is poisoned.
     fn write(&self, batch: &CommitBatch<'_>) -> Result<(), EngineError> {
         self.inner.pipeline.chain.storage().commit(batch).map_err(|error| {
-            let _ = self.inner.poisoned.set(error.to_string());
+            let _ = self.poison(error.to_string());
             EngineError::Storage(error)
         })
+    }
+
+    /// From now on all work is refused, with the reason given first.
+    pub(super) fn poison(&self, reason: impl Into<String>) -> EngineError {
+        EngineError::Poisoned(self.inner.poisoned.get_or_init(|| reason.into()).clone())
     }
 
     fn meta(&self, tip: &Tip) -> ChainMeta {
@@ -154,7 +159,7 @@ impl ContractEngine {
     }
 
     /// Evicts what has not been used for long, if everything applied is durable.
-    fn trim(&self) {
+    pub(super) fn trim(&self) {
         let chain = &self.inner.pipeline.chain;
         let entries_max = self.inner.config.state_cache_entries;
         if chain.len() > entries_max {
@@ -164,5 +169,38 @@ impl ContractEngine {
                 chain.trim(entries_max);
             }
         }
+    }
+}
+
+/// An outcome that may become the tip.
+#[must_use = "nothing has changed yet"]
+pub(crate) struct Accepted<'e> {
+    engine: &'e ContractEngine,
+    record: Arc<BlockRecord>,
+    /// Held since it was decided; `None` if the block is committed already.
+    tip: Option<RwLockWriteGuard<'e, TipState>>,
+}
+
+impl Accepted<'_> {
+    /// Has the outcome written by the engine's own thread and makes it visible meanwhile: it is the
+    /// tip when this returns. `answer` hears when it is both and [`Applying::done`] was called.
+    ///
+    /// Its place among the staged blocks and its turn at the writer are taken under the tip's lock,
+    /// so blocks are written in order.
+    pub(crate) fn commit(
+        self,
+        answer: impl FnOnce(Result<(), EngineError>) + Send + 'static,
+    ) -> Applying {
+        let Self { engine, record, tip } = self;
+        if tip.is_some() {
+            engine.inner.staged.lock().push_back(Arc::clone(&record));
+        }
+        let topoheight = record.header.context.topoheight;
+        let applying = engine.clone().persist_then(topoheight, answer);
+        if let Some(mut tip) = tip {
+            engine.inner.pipeline.chain.apply(&record.change_set);
+            *tip = TipState::of(&record);
+        }
+        applying.of(record)
     }
 }

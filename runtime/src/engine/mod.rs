@@ -60,7 +60,8 @@ struct Inner {
     /// Shared while the state at the tip is read, also for the whole execution of a block;
     /// exclusive while it changes.
     tip: RwLock<TipState>,
-    /// Blocks applied to the hot state that the storage does not have yet, in order. Short.
+    /// Blocks on their way to the hot state and to the storage that the latter does not have yet, in
+    /// order. Short.
     staged: Mutex<VecDeque<Arc<BlockRecord>>>,
     /// Held while the storage is written: one writer at a time, in order.
     writer: Mutex<()>,
