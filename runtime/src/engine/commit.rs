@@ -1,7 +1,8 @@
 //! Commit and rollback. A commit becomes visible (hot state and tip change together) and durable
-//! (persisted: one atomic write). The two go side by side, and it is acknowledged after both: nobody
-//! sees a part of it, since the tip is locked until it is visible. If persisting fails, nobody knows
-//! what the database holds, so the engine refuses all further work until it is opened anew.
+//! (persisted: one atomic write). The two go side by side, and it is acknowledged after both:
+//! nobody sees a part of it, since the tip is locked until it is visible. If persisting fails,
+//! nobody knows what the database holds, so the engine refuses all further work until it is opened
+//! anew.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
