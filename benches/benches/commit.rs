@@ -1,6 +1,6 @@
 //! What does a commit cost? One block at a time, waited for: in memory, in a database that syncs, and
 //! in one that also brings its sorted tables up to date with every block, the price that is otherwise
-//! paid once per 16 MiB of blocks. Between two runs the block is rolled back and executed again, which is
+//! paid once per 128 MiB of blocks. Between two runs the block is rolled back and executed again, which is
 //! not part of the time.
 
 #[path = "shared/harness.rs"]

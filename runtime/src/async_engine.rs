@@ -1,6 +1,6 @@
 //! The engine for nodes on tokio. The only place that knows tokio.
 //!
-//! A thread of its own executes; the engine's makes durable. A commit is staged on the first and
+//! A thread of its own executes; the engine's makes durable. A commit is applied on the first and
 //! persisted on the second, so block `n + 1` executes while block `n` becomes durable. Requests are
 //! queued when the method is called, not when its future is first polled, so their order is the
 //! order of the calls.
@@ -75,11 +75,18 @@ impl AsyncEngine {
     ) -> impl Future<Output = Result<(), EngineError>> + Send + 'static {
         let engine = self.engine.clone();
         let (reply, answer) = oneshot::channel();
-        self.execute.run(move || match engine.stage(outcome) {
-            Err(error) => answer_with(reply, engine, Err(error)),
-            // An answer nobody waits for is nothing to complain about.
-            Ok(topoheight) => {
-                engine.persist_then(topoheight, |persisted| drop(reply.send(persisted)));
+        self.execute.run(move || {
+            let committing = match engine.accept(outcome) {
+                // An answer nobody waits for is nothing to complain about.
+                Ok(accepted) => Ok(accepted.commit(|committed| drop(reply.send(committed)))),
+                Err(error) => Err((error, reply)),
+            };
+            match committing {
+                Ok(applying) => {
+                    drop(engine);
+                    applying.done();
+                }
+                Err((error, reply)) => answer_with(reply, engine, Err(error)),
             }
         });
         receive(answer)

@@ -1,5 +1,6 @@
 //! P7: what durability costs. The same mixed blocks on a database that syncs and in memory, both
-//! through the asynchronous engine: a block's commit overlaps the execution of the next.
+//! through the asynchronous engine: a block's commit overlaps the execution of the next. After that,
+//! what an acknowledgement takes when nothing executes beside it.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -7,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 use tos_runtime::{
     AsyncEngine, Block, BlockContext, ContractEngine, EngineConfig, MemoryStorage, RedbStorage,
-    Storage,
+    Storage, VerifiedTransaction,
 };
 
 use super::{Figure, Figures, Options, Sizes, Target};
@@ -17,6 +18,9 @@ use crate::{Mix, World, chain};
 /// Parts of the run. Both chains take turns part by part, and each waits for its last commit at the
 /// end of a part.
 const PARTS: usize = 10;
+
+/// Blocks that are acknowledged with nothing beside them.
+const ALONE: usize = 15;
 
 /// One chain of the two.
 struct Side {
@@ -51,10 +55,7 @@ pub(super) fn measure(
         let mut verified = Vec::new();
         for _ in 0..blocks / parts {
             number += 1;
-            let transactions = mix.block(&mut world, number);
-            let checked = chain::verify(&world, transactions);
-            verified
-                .push(checked.map_err(|(idx, why)| anyhow::anyhow!("transaction {idx}: {why}"))?);
+            verified.push(transactions(&mix, &mut world, number)?);
         }
         // The first of the two makes blocks of them, which is not part of its time; the other
         // finds the same tips, since both chains are the same.
@@ -86,9 +87,25 @@ pub(super) fn measure(
     add("p7_ack_ms", what, median_us(&acks) / 1e3, "ms", Target::AtMost(5.0));
     let longest = acks.iter().max().copied().unwrap_or_default();
     figures.add_time("p7_ack_longest", us(longest));
+    let alone = (1..=ALONE.min(blocks) as u64)
+        .map(|idx| {
+            let transactions = transactions(&mix, &mut world, number + idx)?;
+            let context = durable.engine.engine().next_context(0);
+            let block = Block::new(context, transactions).with_beneficiary(world.operator());
+            runtime.block_on(durable.acknowledge(block))
+        })
+        .collect::<Result<Vec<_>>>()?;
+    figures.add_time("p7_ack_alone", median_us(&alone));
     figures.add_time("p7_durable_per_block", us(durable.time) / number as f64);
     figures.add_time("p7_in_memory_per_block", us(volatile.time) / number as f64);
     Ok(())
+}
+
+/// The transactions of a block.
+fn transactions(mix: &Mix, world: &mut World, number: u64) -> Result<Vec<VerifiedTransaction>> {
+    let transactions = mix.block(world, number);
+    chain::verify(world, transactions)
+        .map_err(|(idx, why)| anyhow::anyhow!("transaction {idx}: {why}"))
 }
 
 impl Side {
@@ -99,6 +116,14 @@ impl Side {
             .genesis(world.genesis())
             .build()?;
         Ok(Self { engine: AsyncEngine::new(engine)?, time: Duration::ZERO, acks: Arc::default() })
+    }
+
+    /// From asking for the commit of a block to its answer.
+    async fn acknowledge(&self, block: Block) -> Result<Duration> {
+        let outcome = self.engine.execute_block(block).await?;
+        let asked = Instant::now();
+        self.engine.commit(outcome).await?;
+        Ok(asked.elapsed())
     }
 
     fn acks(&self) -> Vec<Duration> {

@@ -1,12 +1,15 @@
-//! Commit and rollback. A commit first becomes visible (staged: hot state and tip change together),
-//! then durable (persisted: one atomic write). If persisting fails, nobody knows what the database
-//! holds, so the engine refuses all further work until it is opened anew.
+//! Commit and rollback. A commit becomes visible (hot state and tip change together) and durable
+//! (persisted: one atomic write). The two go side by side, and it is acknowledged after both:
+//! nobody sees a part of it, since the tip is locked until it is visible. If persisting fails,
+//! nobody knows what the database holds, so the engine refuses all further work until it is opened
+//! anew.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tos_host_api::TopoHeight;
 
+use super::pending::Applying;
 use super::shadow::Applied;
 use super::{ContractEngine, Poison, Tip, TipState};
 use crate::error::{EngineError, InvalidBlock};
@@ -14,6 +17,8 @@ use crate::outcome::BlockOutcome;
 use crate::planted::{Bug, planted};
 use crate::state::{Change, ChangeSet, StateKey, StateValue};
 use crate::storage::{BlockRecord, ChainMeta, CommitBatch, STORAGE_FORMAT};
+use crate::sync::RwLockWriteGuard;
+use crate::types::Block;
 
 impl ContractEngine {
     /// Makes an outcome the new tip, durably. Committing a block that is committed already does
@@ -24,20 +29,20 @@ impl ContractEngine {
     /// [`InvalidBlock::Conflict`] when another block is committed at its height; nothing changed
     /// then. After a storage error the engine refuses work until it is opened anew.
     pub fn commit(&self, outcome: BlockOutcome) -> Result<(), EngineError> {
-        let topoheight = self.stage(outcome)?;
-        self.persist(topoheight)
+        self.commit_in_background(outcome)?.wait()
     }
 
-    /// Makes an outcome visible: it is the tip from now on.
-    pub(crate) fn stage(&self, outcome: BlockOutcome) -> Result<TopoHeight, EngineError> {
+    /// Decides whether an outcome may become the tip. Nothing has changed yet.
+    pub(crate) fn accept(&self, outcome: BlockOutcome) -> Result<Accepted<'_>, EngineError> {
         self.check_usable()?;
         let BlockOutcome { record, sampled, .. } = outcome;
         let context = &record.header.context;
         let topoheight = context.topoheight;
-        let mut tip = self.inner.tip.write();
+        let tip = self.inner.tip.write();
         if topoheight <= tip.tip.topoheight {
             drop(tip);
-            return self.check_same(&record).map(|()| topoheight);
+            self.check_same(&record)?;
+            return Ok(Accepted { engine: self, record, sampled: None, tip: None });
         }
         if context.parent != tip.tip.state_digest && !planted(Bug::StaleOutcomesCommitted) {
             return Err(EngineError::StaleOutcome {
@@ -48,13 +53,7 @@ impl ContractEngine {
             });
         }
         record.change_set.check_order()?;
-        if !planted(Bug::HotStateNotUpdated) {
-            self.inner.pipeline.chain.apply(&record.change_set);
-        }
-        *tip = TipState::of(&record).with_stable(tip.tip.stable_topoheight);
-        self.shadow_block(sampled, &record);
-        self.inner.staged.lock().push_back(record);
-        Ok(topoheight)
+        Ok(Accepted { engine: self, record, sampled, tip: Some(tip) })
     }
 
     /// A second commit at a height is fine if it is the same block.
@@ -84,7 +83,6 @@ impl ContractEngine {
             *stable = meta.stable_topoheight;
             self.inner.staged.lock().pop_front();
         }
-        self.trim();
         Ok(())
     }
 
@@ -154,10 +152,16 @@ impl ContractEngine {
     /// Writes a batch; after an error the engine is poisoned.
     fn write(&self, batch: &CommitBatch<'_>) -> Result<(), EngineError> {
         self.inner.pipeline.chain.storage().commit(batch).map_err(|error| {
-            let poison = (!planted(Bug::NotPoisoned)).then(|| error.to_string());
-            let _ = poison.map(|text| self.inner.poisoned.set(Poison::CommitFailed(text)));
+            if !planted(Bug::NotPoisoned) {
+                let _ = self.poison(error.to_string());
+            }
             EngineError::Storage(error)
         })
+    }
+
+    /// From now on all work is refused, with the reason given first.
+    pub(super) fn poison(&self, reason: impl Into<String>) -> EngineError {
+        self.inner.poisoned.get_or_init(|| Poison::CommitFailed(reason.into())).error()
     }
 
     fn meta(&self, tip: &Tip) -> ChainMeta {
@@ -172,7 +176,7 @@ impl ContractEngine {
     }
 
     /// Evicts what has not been used for long, if everything applied is durable.
-    fn trim(&self) {
+    pub(super) fn trim(&self) {
         let chain = &self.inner.pipeline.chain;
         let entries_max = self.inner.config.state_cache_entries;
         if chain.len() > entries_max {
@@ -182,5 +186,43 @@ impl ContractEngine {
                 chain.trim(entries_max);
             }
         }
+    }
+}
+
+/// An outcome that may become the tip.
+#[must_use = "nothing has changed yet"]
+pub(crate) struct Accepted<'e> {
+    engine: &'e ContractEngine,
+    record: Arc<BlockRecord>,
+    /// The block, if it is to be executed once more.
+    sampled: Option<Block>,
+    /// Held since it was decided; `None` if the block is committed already.
+    tip: Option<RwLockWriteGuard<'e, TipState>>,
+}
+
+impl Accepted<'_> {
+    /// Has the outcome written by the engine's own thread and makes it visible meanwhile: it is the
+    /// tip when this returns. `answer` hears when it is both and [`Applying::done`] was called.
+    ///
+    /// Its place among the staged blocks and its turn at the writer are taken under the tip's lock,
+    /// so blocks are written in order.
+    pub(crate) fn commit(
+        self,
+        answer: impl FnOnce(Result<(), EngineError>) + Send + 'static,
+    ) -> Applying {
+        let Self { engine, record, sampled, tip } = self;
+        if tip.is_some() {
+            engine.inner.staged.lock().push_back(Arc::clone(&record));
+        }
+        let topoheight = record.header.context.topoheight;
+        let applying = engine.clone().persist_then(topoheight, answer);
+        if let Some(mut tip) = tip {
+            if !planted(Bug::HotStateNotUpdated) {
+                engine.inner.pipeline.chain.apply(&record.change_set);
+            }
+            *tip = TipState::of(&record).with_stable(tip.tip.stable_topoheight);
+            engine.shadow_block(sampled, &record);
+        }
+        applying.of(record)
     }
 }

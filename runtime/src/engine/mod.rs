@@ -65,7 +65,8 @@ struct Inner {
     /// Shared while the state at the tip is read, also for the whole execution of a block;
     /// exclusive while it changes.
     tip: RwLock<TipState>,
-    /// Blocks applied to the hot state that the storage does not have yet, in order. Short.
+    /// Blocks on their way to the hot state and to the storage that the latter does not have yet, in
+    /// order. Short.
     staged: Mutex<VecDeque<Arc<BlockRecord>>>,
     /// Held while the storage is written: one writer at a time, in order. Holds the stable height
     /// the storage has, which never decreases.
@@ -84,6 +85,20 @@ enum Poison {
     CommitFailed(String),
     /// A block came out otherwise when it was executed once more.
     Diverged { topoheight: TopoHeight, difference: String, advice: String },
+}
+
+impl Poison {
+    /// What every call is refused with.
+    fn error(&self) -> EngineError {
+        match self {
+            Self::CommitFailed(reason) => EngineError::Poisoned(reason.clone()),
+            Self::Diverged { topoheight, difference, advice } => EngineError::Diverged {
+                topoheight: *topoheight,
+                difference: difference.clone(),
+                advice: advice.clone(),
+            },
+        }
+    }
 }
 
 /// The tip and what a simulated next block copies from it.
@@ -291,17 +306,7 @@ impl ContractEngine {
             // Some thread holds the tip; waiting for it behind a commit would never end.
             return Err(EngineError::CalledFromObserver);
         }
-        match self.inner.poisoned.get() {
-            None => Ok(()),
-            Some(Poison::CommitFailed(reason)) => Err(EngineError::Poisoned(reason.clone())),
-            Some(Poison::Diverged { topoheight, difference, advice }) => {
-                Err(EngineError::Diverged {
-                    topoheight: *topoheight,
-                    difference: difference.clone(),
-                    advice: advice.clone(),
-                })
-            }
-        }
+        self.inner.poisoned.get().map_or(Ok(()), |poison| Err(poison.error()))
     }
 }
 

@@ -231,6 +231,12 @@ impl ChangeSet {
         borsh::to_vec(self).expect("writing to a Vec cannot fail")
     }
 
+    /// The canonical encoding in pieces: those it was made in for the digest, or one.
+    pub(crate) fn encoding_in_pieces(&self) -> Arc<Rope> {
+        let make = || Arc::new(Rope::new(vec![self.encode()]));
+        self.encoded.as_ref().map_or_else(make, Arc::clone)
+    }
+
     /// `delta_hash`: BLAKE3 over [`ChangeSet::encode`].
     #[must_use]
     pub fn hash(&self) -> Hash {

@@ -65,7 +65,17 @@ impl StateKey {
     /// bytes last, so no lengths are needed.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(34);
+        let slot_key = match self {
+            Self::Slot(slot) | Self::Counter(slot) => 32 + slot.key.len(),
+            _ => 0,
+        };
+        let mut bytes = Vec::with_capacity(1 + Address::ENCODED_LEN + slot_key);
+        self.append_to(&mut bytes);
+        bytes
+    }
+
+    /// Appends [`StateKey::to_bytes`].
+    pub(crate) fn append_to(&self, bytes: &mut Vec<u8>) {
         match self {
             Self::Account(address) => {
                 bytes.push(0);
@@ -83,10 +93,9 @@ impl StateKey {
                 bytes.push(3);
                 bytes.extend_from_slice(&hash.0);
             }
-            Self::Slot(slot) => push_slot(&mut bytes, 4, slot),
-            Self::Counter(slot) => push_slot(&mut bytes, 5, slot),
+            Self::Slot(slot) => push_slot(bytes, 4, slot),
+            Self::Counter(slot) => push_slot(bytes, 5, slot),
         }
-        bytes
     }
 
     /// The first 16 bytes of [`StateKey::to_bytes`] as a number: sorts as the key does, up to ties.
@@ -140,10 +149,10 @@ fn fill(bytes: &mut [u8; 16], tag: u8, identity: &[u8; 32]) {
 }
 
 fn push_slot(bytes: &mut Vec<u8>, tag: u8, slot: &SlotKey) {
-    bytes.reserve_exact(1 + 32 + Address::ENCODED_LEN + slot.key.len());
-    bytes.push(tag);
-    bytes.extend_from_slice(&slot.contract.0);
-    bytes.extend_from_slice(&slot.partition.to_bytes());
+    let mut head = [tag; 1 + 32 + Address::ENCODED_LEN];
+    head[1..33].copy_from_slice(&slot.contract.0);
+    head[33..].copy_from_slice(&slot.partition.to_bytes());
+    bytes.extend_from_slice(&head);
     bytes.extend_from_slice(&slot.key);
 }
 

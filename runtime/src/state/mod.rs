@@ -16,6 +16,7 @@ pub(crate) use chain_state::{ChainState, Numbering};
 pub(crate) use change_set::Section;
 pub use change_set::{Change, ChangeSet};
 pub(crate) use conservation::Sums;
+pub(crate) use encoding::encode_value;
 #[cfg(fuzzing)]
 pub(crate) use journal::modelled::journal_and_model;
 pub(crate) use journal::{Journal, Taken};

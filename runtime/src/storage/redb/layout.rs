@@ -74,7 +74,7 @@ pub(super) struct EncodedRecord<'a> {
     /// Digest, header and the length of the results.
     head: Vec<u8>,
     results: &'a [u8],
-    changes: &'a [u8],
+    changes: &'a [Vec<u8>],
 }
 
 /// Most bytes of a piece of a record. redb keeps a value in a page of a power of two: pieces of
@@ -85,11 +85,11 @@ pub(super) const PIECE_LEN: usize = (512 << 10) - PAGE_OVERHEAD;
 const PAGE_OVERHEAD: usize = 64;
 
 impl<'a> EncodedRecord<'a> {
-    /// The bytes to store for a record; `changes` is its encoded change set.
+    /// The bytes to store for a record; `changes` is its encoded change set, in pieces.
     pub(super) fn of(
         topoheight: TopoHeight,
         record: &'a BlockRecord,
-        changes: &'a [u8],
+        changes: &'a [Vec<u8>],
     ) -> Result<Self> {
         let BlockRecord { header, results, change_set: _ } = record;
         let mut head = vec![0; Seal::RECORD.digest_len];
@@ -98,13 +98,14 @@ impl<'a> EncodedRecord<'a> {
         head.extend_from_slice(&results_len.to_le_bytes());
         let (digest, body) = head.split_at_mut(Seal::RECORD.digest_len);
         let key = topoheight.0.to_le_bytes();
-        digest.copy_from_slice(Seal::RECORD.digest(&key, &[body, results, changes]).as_bytes());
+        let body = [&*body, results].into_iter().chain(changes.iter().map(Vec::as_slice));
+        digest.copy_from_slice(Seal::RECORD.digest(&key, body).as_bytes());
         Ok(Self { head, results, changes })
     }
 
     /// Stored bytes.
     pub(super) fn len(&self) -> usize {
-        self.head.len() + self.results.len() + self.changes.len()
+        self.parts().map(<[u8]>::len).sum()
     }
 
     /// Gives each piece to `write`, as a number, a length, and the bytes in parts.
@@ -112,21 +113,30 @@ impl<'a> EncodedRecord<'a> {
         &self,
         mut write: impl FnMut(u32, usize, &[&[u8]]) -> Result<()>,
     ) -> Result<()> {
-        let mut left = [&self.head[..], self.results, self.changes];
+        let mut parts = self.parts();
+        let mut part: &[u8] = &[];
         for number in 0.. {
-            let mut room = PIECE_LEN;
-            let piece = left.each_mut().map(|part| {
+            let (mut piece, mut room) = (Vec::new(), PIECE_LEN);
+            while room > 0 {
+                if part.is_empty() {
+                    let Some(next) = parts.next() else { break };
+                    part = next;
+                }
                 let (taken, rest) = part.split_at(part.len().min(room));
+                piece.push(taken);
                 room -= taken.len();
-                *part = rest;
-                taken
-            });
+                part = rest;
+            }
             if room == PIECE_LEN {
                 break;
             }
             write(number, PIECE_LEN - room, &piece)?;
         }
         Ok(())
+    }
+
+    fn parts(&self) -> impl Iterator<Item = &[u8]> {
+        [&self.head, self.results].into_iter().chain(self.changes.iter().map(Vec::as_slice))
     }
 }
 
@@ -210,17 +220,17 @@ impl Seal {
     /// Writes the digest in front of the body that follows the bytes reserved for it.
     fn close(self, key: &[u8], stored: &mut [u8]) {
         let (digest, body) = stored.split_at_mut(self.digest_len);
-        digest.copy_from_slice(&self.digest(key, &[body]).as_bytes()[..self.digest_len]);
+        digest.copy_from_slice(&self.digest(key, [&*body]).as_bytes()[..self.digest_len]);
     }
 
     /// The body, if it is what was sealed.
     fn open<'a>(self, key: &[u8], stored: &'a [u8]) -> Option<&'a [u8]> {
         let (digest, body) = stored.split_at_checked(self.digest_len)?;
-        (*digest == self.digest(key, &[body]).as_bytes()[..self.digest_len]).then_some(body)
+        (*digest == self.digest(key, [body]).as_bytes()[..self.digest_len]).then_some(body)
     }
 
     /// The digest of a body given in parts.
-    fn digest(self, key: &[u8], body: &[&[u8]]) -> blake3::Hash {
+    fn digest<'a>(self, key: &[u8], body: impl IntoIterator<Item = &'a [u8]>) -> blake3::Hash {
         let mut hasher = blake3::Hasher::new();
         hasher.update(&[self.domain]);
         hasher.update(&(key.len() as u64).to_le_bytes());

@@ -44,7 +44,7 @@ use parking_lot::{Mutex, RwLock};
 use redb::{Database, Durability, ReadableDatabase};
 use tos_host_api::{Hash, TopoHeight};
 
-use self::folder::Folder;
+use self::folder::{Folder, beside};
 use self::layout::{ARTIFACTS, EncodedRecord, Standing, decode_artifact, encode_artifact};
 use self::unfolded::BlockValues;
 use self::view::{Tables, View, unfolded_value};
@@ -83,8 +83,9 @@ pub struct RedbOptions {
 impl RedbOptions {
     /// 128 MiB: about 40 blocks of 10,000 mixed transactions, replayed in well under a second.
     pub const FOLD_BYTES_DEFAULT: usize = 128 << 20;
-    /// 256 MiB: the engine has a cache of values above this one.
-    pub const CACHE_BYTES_DEFAULT: usize = 256 << 20;
+    /// 64 MiB: the engine has a cache of values above this one, and what this one is filled with
+    /// first is records, which are hardly ever read.
+    pub const CACHE_BYTES_DEFAULT: usize = 64 << 20;
 }
 
 impl Default for RedbOptions {
@@ -99,6 +100,9 @@ impl Default for RedbOptions {
         }
     }
 }
+
+/// Fewest changes of a block whose values are encoded while its record is written.
+const BESIDE_MIN: usize = 2_000;
 
 /// Which block records a [`RedbStorage`] keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -239,9 +243,10 @@ impl Shared {
 
     /// Folds and prunes a little. Not durable by itself: see [`RedbStorage::store_artifact`].
     fn tidy(&self) -> Result<(), StorageError> {
+        // Before the lock is taken: both take a while, and no commit needs them.
+        self.view.write().active.index();
         let frozen = self.view.read().frozen.as_ref().map(|fold| Arc::clone(&fold.frozen));
         if let Some(frozen) = frozen {
-            // Before the lock is taken: it takes a while, once per span, and no commit needs it.
             frozen.sort();
         }
         let _writer = self.writer.lock();
@@ -250,9 +255,9 @@ impl Shared {
 
     /// Commits a block. The caller holds `writer`, so that nobody else changes the view.
     fn add(&self, meta: &ChainMeta, record: &BlockRecord) -> Result<()> {
-        let changes = record.change_set.encode();
-        let encoded = EncodedRecord::of(meta.topoheight, record, &changes)?;
-        let values = BlockValues::of(&record.change_set, encoded.len())?;
+        let changes = record.change_set.encoding_in_pieces();
+        let encoded = EncodedRecord::of(meta.topoheight, record, changes.pieces())?;
+        let values = || BlockValues::of(&record.change_set, encoded.len());
         let fold_bytes = self.options.fold_bytes;
         let (slice, standing) = {
             let view = self.view.read();
@@ -262,7 +267,14 @@ impl Shared {
         };
         let records = Records::Add(&encoded);
         let plan = Plan { meta, records, fold: slice.as_ref().into(), standing };
-        plan.execute(&self.db, &self.options)?;
+        let write = || plan.execute(&self.db, &self.options);
+        let (values, written) = if record.change_set.len() < BESIDE_MIN {
+            (values(), write())
+        } else {
+            beside(values, write)
+        };
+        let values = values?;
+        written?;
         self.publish(|view| {
             view.meta = Some(meta.clone());
             let folded = slice.and_then(|slice| view.advance(&slice));
@@ -279,6 +291,7 @@ impl Shared {
     fn roll_back(&self, batch: &CommitBatch<'_>) -> Result<()> {
         let meta = batch.meta;
         let height = meta.topoheight;
+        self.view.write().active.index();
         let kept = {
             let view = self.view.read();
             let kept = height.0.saturating_add(1).checked_sub(view.active_from());

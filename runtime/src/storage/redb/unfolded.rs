@@ -12,40 +12,52 @@ use foldhash::quality::RandomState;
 use hashbrown::HashTable;
 use tos_host_api::TopoHeight;
 
-use crate::state::ChangeSet;
+use crate::state::{ChangeSet, encode_value};
 
 /// The new values of one block: entries of `key length (u16) ++ value length (u32) ++ key ++ value`
-/// in ascending order of key. An empty value says that the key was removed: an encoded
-/// [`crate::state::StateValue`] is never empty.
+/// in ascending order of key. A value has the byte 1 in front, and a key that was removed has the
+/// byte 0 for a value.
 #[derive(Debug, Default)]
 pub(super) struct BlockValues {
     bytes: Vec<u8>,
+    /// Where each entry begins, for as long as the span's index lacks the block.
+    offsets: Vec<u32>,
     /// Stored bytes of the block's record.
     record_len: usize,
 }
 
 /// Bytes of an entry in front of its key.
 const ENTRY_HEAD: usize = 6;
+/// Bytes that an entry is guessed to take. That of an account with one other asset takes 103.
+const ENTRY_GUESS: usize = 112;
 
 impl BlockValues {
     /// The new values of a change set whose record takes this many bytes.
     pub(super) fn of(changes: &ChangeSet, record_len: usize) -> Result<Self> {
-        let mut bytes = Vec::with_capacity(changes.len() * 96);
+        let mut bytes = Vec::with_capacity(changes.len() * ENTRY_GUESS);
+        let mut offsets = Vec::with_capacity(changes.len());
         for change in changes.changes() {
-            let key = change.key.to_bytes();
             let head = bytes.len();
-            bytes.extend_from_slice(&u16::try_from(key.len())?.to_le_bytes());
-            bytes.extend_from_slice(&[0; 4]);
-            bytes.extend_from_slice(&key);
+            offsets.push(u32::try_from(head).context("a block changes more than 4 GiB")?);
+            bytes.extend_from_slice(&[0; ENTRY_HEAD]);
+            change.key.append_to(&mut bytes);
             let value = bytes.len();
-            if let Some(new) = &change.new {
-                borsh::to_writer(&mut bytes, new)?;
-            }
+            encode_value(change.new.as_ref(), &mut bytes);
+            let key_len = u16::try_from(value - head - ENTRY_HEAD)?;
             let value_len = u32::try_from(bytes.len() - value)?;
+            bytes[head..head + 2].copy_from_slice(&key_len.to_le_bytes());
             bytes[head + 2..head + ENTRY_HEAD].copy_from_slice(&value_len.to_le_bytes());
         }
         u32::try_from(bytes.len()).context("a block changes more than 4 GiB")?;
-        Ok(Self { bytes, record_len })
+        Ok(Self { bytes, offsets, record_len })
+    }
+
+    /// Whether the block changed the key, and its new value if so. For as long as the span's index
+    /// lacks the block.
+    fn find(&self, key: &[u8]) -> Option<Option<&[u8]>> {
+        let key_at = |offset: &u32| self.entry(*offset).0.key;
+        let idx = self.offsets.binary_search_by(|offset| key_at(offset).cmp(key)).ok()?;
+        Some(self.entry(self.offsets[idx]).0.value)
     }
 
     /// The entry that begins at an offset, and where the next one begins.
@@ -54,7 +66,7 @@ impl BlockValues {
         let key_len = usize::from(u16::from_le_bytes([head[0], head[1]]));
         let value_len = u32::from_le_bytes([head[2], head[3], head[4], head[5]]) as usize;
         let (key, rest) = rest.split_at(key_len);
-        let value = &rest[..value_len];
+        let value = &rest[1..value_len];
         // No overflow: the end of an entry is at most the number of bytes, which fits.
         let next = offset + (ENTRY_HEAD + key_len + value_len) as u32;
         (Entry { key, value: (!value.is_empty()).then_some(value) }, next)
@@ -68,18 +80,29 @@ pub(super) struct Entry<'a> {
     pub(super) value: Option<&'a [u8]>,
 }
 
+/// Most blocks of a span that are not indexed, so that a key is not looked for in many.
+const WAITING_MAX: usize = 4;
+
 /// Where an entry stands in a [`Span`].
 #[derive(Debug, Clone, Copy)]
 struct Place {
     block: u32,
     offset: u32,
+    /// Hash of its key: a table that grows need not look at keys again.
+    hash: u64,
 }
 
 /// The newest values that consecutive blocks left.
+///
+/// Blocks are indexed some time after they were added, since that takes longer than everything
+/// else that is done in memory about a commit: a key is looked for in the last few by halving.
 #[derive(Debug, Default)]
 pub(super) struct Span {
     blocks: Vec<BlockValues>,
-    /// The newest entry of each key. Takes a few bytes per key, which are in `blocks` already.
+    /// How many of them are indexed.
+    indexed: usize,
+    /// The newest entry of each key in those. Takes a few bytes per key, which are in `blocks`
+    /// already.
     newest: HashTable<Place>,
     /// Keyed anew by every process, since contracts choose part of a key.
     hasher: RandomState,
@@ -107,7 +130,9 @@ impl Span {
     pub(super) fn push(&mut self, values: BlockValues) {
         self.record_bytes = self.record_bytes.saturating_add(values.record_len);
         self.blocks.push(values);
-        self.index(self.blocks.len() - 1);
+        if self.blocks.len() - self.indexed > WAITING_MAX {
+            self.index();
+        }
     }
 
     /// Forgets all but the first blocks.
@@ -116,11 +141,21 @@ impl Span {
         self.record_bytes =
             self.blocks.iter().fold(0, |sum, block| block.record_len.saturating_add(sum));
         self.newest.clear();
-        (0..self.blocks.len()).for_each(|block| self.index(block));
+        self.indexed = 0;
+        self.index();
+    }
+
+    /// Indexes the blocks that are not indexed yet.
+    pub(super) fn index(&mut self) {
+        for block in self.indexed..self.blocks.len() {
+            self.index_block(block);
+            self.blocks[block].offsets = Vec::new();
+        }
+        self.indexed = self.blocks.len();
     }
 
     /// Makes the entries of a block the newest of their keys.
-    fn index(&mut self, block: usize) {
+    fn index_block(&mut self, block: usize) {
         let Self { blocks, newest, hasher, .. } = self;
         // Blocks of a span fit by far: each has a record, and their bytes are bounded.
         let number = u32::try_from(block).expect("a span has few blocks");
@@ -128,13 +163,12 @@ impl Span {
         let mut offset = 0;
         while (offset as usize) < blocks[block].bytes.len() {
             let (entry, next) = blocks[block].entry(offset);
-            let place = Place { block: number, offset };
             let hash = hash(hasher, entry.key);
-            match newest.find_mut(hash, |place| key_at(place) == entry.key) {
+            let place = Place { block: number, offset, hash };
+            let is_it = |known: &Place| known.hash == hash && key_at(known) == entry.key;
+            match newest.find_mut(hash, is_it) {
                 Some(older) => *older = place,
-                None => {
-                    newest.insert_unique(hash, place, |place| self::hash(hasher, key_at(place)));
-                }
+                None => drop(newest.insert_unique(hash, place, |place| place.hash)),
             }
             offset = next;
         }
@@ -142,13 +176,18 @@ impl Span {
 
     /// Whether the key changed, and its newest value if so.
     pub(super) fn get(&self, key: &[u8]) -> Option<Option<&[u8]>> {
+        let mut waiting = self.blocks[self.indexed..].iter().rev();
+        if let Some(value) = waiting.find_map(|block| block.find(key)) {
+            return Some(value);
+        }
         let is_it = |place: &Place| self.entry(*place).key == key;
         let place = self.newest.find(hash(&self.hasher, key), is_it)?;
         Some(self.entry(*place).value)
     }
 
-    /// All newest entries, in no particular order.
+    /// All newest entries, in no particular order. All blocks are indexed.
     pub(super) fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
+        assert_eq!(self.indexed, self.blocks.len(), "all blocks are indexed");
         self.newest.iter().map(|place| self.entry(*place))
     }
 
@@ -156,8 +195,9 @@ impl Span {
         self.blocks[place.block as usize].entry(place.offset).0
     }
 
-    /// The newest entries in ascending order of key.
+    /// The newest entries in ascending order of key. All blocks are indexed.
     fn sorted(&self) -> Vec<Place> {
+        assert_eq!(self.indexed, self.blocks.len(), "all blocks are indexed");
         let mut keyed: Vec<(u128, Place)> =
             self.newest.iter().map(|place| (prefix(self.entry(*place).key), *place)).collect();
         keyed.sort_unstable_by(|(a_prefix, a), (b_prefix, b)| {
@@ -180,7 +220,8 @@ pub(super) struct Frozen {
 
 impl Frozen {
     /// A span that ends at this height.
-    pub(super) fn new(span: Span, to: TopoHeight) -> Arc<Self> {
+    pub(super) fn new(mut span: Span, to: TopoHeight) -> Arc<Self> {
+        span.index();
         Arc::new(Self { span, to, order: OnceLock::new() })
     }
 
@@ -242,7 +283,18 @@ mod tests {
         for (key, value) in newest {
             assert_eq!(span.get(key), Some(value.as_deref()), "{key:?}");
         }
-        assert_eq!(span.entries().count(), newest.len());
+    }
+
+    #[test]
+    fn values_are_the_same_before_and_after_their_blocks_are_indexed() {
+        for blocks in 1..=2 * WAITING_MAX as u64 {
+            let (mut span, newest) = span_of(blocks);
+            check(&span, &newest);
+            assert!(span.blocks.len() - span.indexed <= WAITING_MAX, "few are looked through");
+            span.index();
+            check(&span, &newest);
+            assert_eq!(span.entries().count(), newest.len());
+        }
     }
 
     #[test]

@@ -111,6 +111,7 @@ fn replay(tables: &Tables, above: Option<TopoHeight>, to: TopoHeight) -> Result<
         record.change_set.check_order()?;
         span.push(BlockValues::of(&record.change_set, len)?);
     }
+    span.index();
     Ok(span)
 }
 
