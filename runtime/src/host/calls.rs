@@ -115,7 +115,7 @@ impl CallArguments {
             call.state().scope.journal.rollback(checkpoint);
             return Ok(Err(status));
         }
-        let gas = gas_for(call, gas_asked);
+        let gas = gas_for(call, gas_asked)?;
         let request = CallRequest {
             module: &callable.module,
             entry: &entry,
@@ -131,7 +131,7 @@ impl CallArguments {
         // A callee that was stopped has used all it was given.
         let halted = matches!(end.result, Err(Interrupt::Halt(_)));
         let gas_used = if halted { gas } else { end.gas_used };
-        call.gas.charge(gas_used.0)?;
+        call.charge(gas_used.0)?;
         let state = call.state();
         match end.result {
             Ok(()) => {
@@ -229,9 +229,9 @@ fn decode_deposits(bytes: &[u8]) -> Vec<Deposit> {
 }
 
 /// The gas a callee gets: what was asked for, at most what is left but for the part that is kept.
-fn gas_for(call: &HostCall<'_, '_>, asked: Gas) -> Gas {
-    let left = call.gas.left().0;
-    asked.min(Gas(left - left / GAS_KEPT_PART))
+fn gas_for(call: &mut HostCall<'_, '_>, asked: Gas) -> Result<Gas, Interrupt> {
+    let left = call.gas_left()?.0;
+    Ok(asked.min(Gas(left - left / GAS_KEPT_PART)))
 }
 
 /// The stack a callee gets: the caller's rest, less what the frame between them takes.
