@@ -1,12 +1,13 @@
 //! Gas and stack of a running call: two counters inside the prepared module, see `prepare/`. The
 //! only place that reads and writes them.
 //!
-//! Reaching a counter takes longer than most host functions do. What they charge is therefore owed
-//! at first, up to [`OWED_GAS_MAX`], and taken from the counter when that is exceeded, when the call
-//! ends, or before something happens that a rollback would not undo. Gas only ever becomes less, and
-//! what is found missing then was missing before: a call from which more was charged than it was
-//! given has run out of gas, whatever it did afterwards, and nothing of that stays. So this changes
-//! no receipt; it lets a call that runs out of gas run on for as long as what it may owe is worth.
+//! Reaching a counter takes longer than most host functions do. What they charge is therefore
+//! owed at first, up to [`OWED_GAS_MAX`], and taken from the counter when that is exceeded, when
+//! the call ends, or before something happens that a rollback would not undo. Gas only ever becomes
+//! less, and what is found missing then was missing before: a call from which more was charged than
+//! it was given has run out of gas, whatever it did afterwards, and nothing of that stays. So this
+//! changes no receipt; it lets a call that runs out of gas run on for as long as what it may owe is
+//! worth.
 
 use tos_host_api::Gas;
 use wasmtime::{AsContext, AsContextMut, Global, Instance, Val};

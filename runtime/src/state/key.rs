@@ -30,8 +30,8 @@ pub(crate) struct SlotRef<'a> {
 /// Keys up to this length are hashed together with what precedes them.
 const HASHED_KEY_LEN: usize = 31;
 
-/// One write for most names: slots are looked up by the hundred thousand, and each write to a hasher
-/// costs as much as hashing a few dozen bytes more.
+/// One write for most names: slots are looked up by the hundred thousand, and each write to a
+/// hasher costs as much as hashing a few dozen bytes more.
 impl hash::Hash for SlotRef<'_> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         const KEY: usize = 32 + Address::ENCODED_LEN;

@@ -61,7 +61,7 @@ impl Changes {
         }
     }
 
-    /// Makes room for counters of a contract, one on each of so many accounts, if there is none yet.
+    /// Makes room for counters of a contract, one on each of so many accounts, if there is none.
     fn expect_counters(&mut self, contract: ContractId, key_len: usize, accounts: usize) {
         let section = || Section::for_counters(accounts, key_len);
         self.sections.entry(SectionKey::Counters(contract)).or_insert_with(section);
