@@ -107,7 +107,7 @@ impl Pipeline {
             Mode::Parallel { threads_max, .. } => {
                 // Those that are settled are nobody's predecessors any more.
                 let rest = match (settled.contains(&true), settled.contains(&false)) {
-                    (true, true) => Arc::new(Schedule::of_some(table.clone(), |tx| !settled[tx])),
+                    (true, true) => Arc::new(Schedule::of_some(table, |tx| !settled[tx])),
                     _ => Arc::clone(&schedule),
                 };
                 execute_in_parallel(

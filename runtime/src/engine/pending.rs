@@ -148,7 +148,7 @@ impl Background {
     }
 }
 
-#[cfg(all(test, feature = "testing"))]
+#[cfg(test)]
 mod tests {
     use std::sync::mpsc::RecvTimeoutError;
     use std::time::{Duration, Instant};

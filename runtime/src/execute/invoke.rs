@@ -35,8 +35,11 @@ impl Executor {
             return revert(RevertReason::NoSuchContract(contract));
         };
         // Constructor and migration are no entries: they run once, when the engine says so.
-        if !callable.module.info.has_entry(entry) {
-            return revert(RevertReason::NoSuchEntry);
+        if !self.last_entry.as_ref().is_some_and(|last| last.0 == contract && *last.1 == *entry) {
+            if !callable.module.info.has_entry(entry) {
+                return revert(RevertReason::NoSuchEntry);
+            }
+            self.last_entry = Some((contract, entry.into()));
         }
         self.call(tx, Call { contract, module: &callable.module, entry, input, deposits })
     }

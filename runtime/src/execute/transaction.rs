@@ -105,12 +105,14 @@ impl Applied {
 pub(crate) struct Executor {
     pub(super) env: Arc<BlockEnv>,
     pub(super) scope: Lent<Scope>,
+    /// The entry that was called last, which is there: one call is often like the one before.
+    pub(super) last_entry: Option<(ContractId, Box<str>)>,
 }
 
 impl Executor {
     pub(crate) fn new(env: Arc<BlockEnv>, journal: Journal, permit: Option<CallPermit>) -> Self {
         let scope = Lent::new(Scope::new(Arc::clone(&env), journal, permit));
-        Self { env, scope }
+        Self { env, scope, last_entry: None }
     }
 
     /// Makes the last transaction's changes visible to those that wait for it.

@@ -116,7 +116,7 @@ impl CallArguments {
             call.state().scope.journal.rollback(checkpoint);
             return Ok(Err(status));
         }
-        let gas = gas_for(call, gas_asked);
+        let gas = gas_for(call, gas_asked)?;
         let request = CallRequest {
             module: &callable.module,
             entry: &entry,
@@ -133,7 +133,7 @@ impl CallArguments {
         let halted = matches!(end.result, Err(Interrupt::Halt(_)));
         let all = halted && !planted(Bug::HaltedCalleePaysOnlyWhatItUsed);
         let gas_used = if all { gas } else { end.gas_used };
-        call.gas.charge(gas_used.0)?;
+        call.charge(gas_used.0)?;
         let state = call.state();
         match end.result {
             Ok(()) => {
@@ -235,10 +235,10 @@ fn decode_deposits(bytes: &[u8]) -> Vec<Deposit> {
 }
 
 /// The gas a callee gets: what was asked for, at most what is left but for the part that is kept.
-fn gas_for(call: &HostCall<'_, '_>, asked: Gas) -> Gas {
-    let left = call.gas.left().0;
+fn gas_for(call: &mut HostCall<'_, '_>, asked: Gas) -> Result<Gas, Interrupt> {
+    let left = call.gas_left()?.0;
     let kept = if planted(Bug::CallerKeepsNoGas) { 0 } else { left / GAS_KEPT_PART };
-    asked.min(Gas(left - kept))
+    Ok(asked.min(Gas(left - kept)))
 }
 
 /// Who a callee is called by.

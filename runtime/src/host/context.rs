@@ -51,6 +51,6 @@ pub(super) fn link(linker: &mut Linker<HostState>) -> wasmtime::Result<()> {
         // At most `DEPOSITS_MAX`.
         Ok(u32::try_from(call.state().frame.deposits.len()).unwrap_or(u32::MAX))
     });
-    host_function!(linker, GasLeft, |call| -> u64 { Ok(call.gas.left().0) });
+    host_function!(linker, GasLeft, |call| -> u64 { Ok(call.gas_left()?.0) });
     Ok(())
 }

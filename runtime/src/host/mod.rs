@@ -10,14 +10,14 @@ mod random;
 mod storage;
 
 use tos_host_api::limits::IMPORT_MODULE;
-use tos_host_api::{Address, HostFunction, Status};
+use tos_host_api::{Address, Gas, HostFunction, Status};
 use wasmtime::{Caller, Engine, Linker};
 
 use crate::error::EngineError;
 use crate::execute::Interrupt;
 use crate::gas::CostTable;
 use crate::planted::{Bug, planted};
-use crate::sandbox::{GuestMemory, HostState, InstanceFacts, Meter, Purse, Written};
+use crate::sandbox::{GuestMemory, HostState, InstanceFacts, Meter, Purse, Unknown, Written};
 use crate::types::HaltReason;
 
 /// A linker with every host function.
@@ -69,7 +69,7 @@ macro_rules! host_function {
 use host_function;
 
 /// The crossing from guest to host, the same for every function:
-/// 1. take the guest's gas;
+/// 1. take the guest's gas, or rather what it owes, see `sandbox/meter.rs`;
 /// 2. refuse what a read-only call may not do;
 /// 3. charge the base price, so that no call is free;
 /// 4. run the function, which charges per byte before it reads or copies;
@@ -92,12 +92,12 @@ fn within<R>(
     function: HostFunction,
     body: impl FnOnce(&mut HostCall<'_, '_>) -> Result<R, Interrupt>,
 ) -> Result<R, Interrupt> {
-    let gas = Meter::take(&mut *caller)?;
+    let gas = Purse::Owed(caller.data().owed_units);
     let mut call = HostCall { caller, function, written: Written::default(), gas };
     let result = call.enter().and_then(|()| body(&mut call));
     let HostCall { written, gas, .. } = call;
     caller.data_mut().written.unite(written);
-    Meter::put_back(caller, &gas)?;
+    Meter::keep(caller, &gas)?;
     result
 }
 
@@ -112,14 +112,42 @@ impl HostCall<'_, '_> {
         if self.caller.data().frame.read_only && !spec.in_view {
             return Err(HaltReason::ReadOnly(self.function).into());
         }
-        self.gas.charge(spec.gas.base)
+        self.charge(spec.gas.base)
+    }
+
+    /// Charges the guest.
+    fn charge(&mut self, gas: u64) -> Result<(), Interrupt> {
+        loop {
+            match self.gas.charge(gas) {
+                Ok(charged) => return charged,
+                Err(Unknown) => self.settle()?,
+            }
+        }
+    }
+
+    /// Takes what the guest owes from its counter; halts if it does not have that. Whoever is about
+    /// to do what a rollback does not undo settles first.
+    fn settle(&mut self) -> Result<(), Interrupt> {
+        let Purse::Owed(units) = self.gas else { return Ok(()) };
+        self.caller.data_mut().owed_units = units;
+        let left = Meter::left(&mut *self.caller)?;
+        self.gas = Purse::Left(left.unwrap_or(0));
+        left.map(|_| ()).ok_or_else(|| HaltReason::OutOfGas.into())
+    }
+
+    /// What the guest has left.
+    fn gas_left(&mut self) -> Result<Gas, Interrupt> {
+        self.settle()?;
+        self.gas
+            .left()
+            .map_err(|Unknown| EngineError::Bug("gas is owed that was settled".into()).into())
     }
 
     /// Charges for bytes that are about to cross the boundary.
     fn charge_bytes(&mut self, len: u64) -> Result<(), Interrupt> {
         // A length is at most `u32::MAX` and a price a small constant: the product fits.
         let price = self.function.spec().gas.per_byte;
-        self.gas.charge(if planted(Bug::BytesAreFree) { 0 } else { price * len })
+        self.charge(if planted(Bug::BytesAreFree) { 0 } else { price * len })
     }
 
     /// Charges for state that is about to grow; the price comes from the protocol's cost table.
@@ -129,7 +157,7 @@ impl HostCall<'_, '_> {
     ) -> Result<(), Interrupt> {
         // What exceeds `u64` exceeds every gas limit.
         let gas = price(&self.caller.data().scope.env.params.costs).unwrap_or(u64::MAX);
-        self.gas.charge(if planted(Bug::GrowthIsFree) { 0 } else { gas })
+        self.charge(if planted(Bug::GrowthIsFree) { 0 } else { gas })
     }
 
     fn state(&mut self) -> &mut HostState {

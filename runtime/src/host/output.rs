@@ -87,6 +87,8 @@ fn emit(
 fn message_text(call: &mut HostCall<'_, '_>, pointer: u32, len: u32) -> Result<String, Interrupt> {
     let len = len.min(limits::MESSAGE_LEN_MAX as u32);
     call.charge_bytes(u64::from(len))?;
+    // What an operator has read is not taken back.
+    call.settle()?;
     let (memory, _) = call.memory();
     let bytes = memory.read(pointer, len)?;
     let mut text = String::new();

@@ -15,6 +15,8 @@ pub(super) fn link(linker: &mut Linker<HostState>) -> wasmtime::Result<()> {
             return Ok(code(Status::TooLong));
         }
         call.charge_bytes(u64::from(len))?;
+        // What was handed out is not taken back.
+        call.settle()?;
         let (mut memory, state) = call.memory();
         let mut bytes = vec![0; len as usize];
         fill(&mut state.scope, &mut bytes);

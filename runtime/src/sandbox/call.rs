@@ -57,6 +57,8 @@ pub(crate) struct HostState {
     pub(crate) instance: Option<InstanceFacts>,
     /// Where host functions have written into the guest's memory.
     pub(crate) written: Written,
+    /// What host functions have charged and the counter has not lost yet, in its units.
+    pub(crate) owed_units: u64,
     limiter: Limiter,
 }
 
@@ -119,6 +121,7 @@ impl HostState {
         *interrupt = None;
         self.instance = Some(instance);
         self.written = Written::default();
+        self.owed_units = 0;
     }
 }
 
@@ -148,17 +151,30 @@ fn call_here(request: CallRequest<'_>, mut scope: Box<Scope>) -> (CallEnd, Box<S
     let facts = InstanceFacts { memory: live.memory, meter: live.meter };
     live.store.data_mut().begin(&request, facts, scope);
     let result = enter(&mut live, &request);
-    let gas_used = Meter::used(&mut live.store, request.gas);
+    let used = Meter::used(&mut live.store, request.gas);
     let state = live.store.data_mut();
     let return_data = std::mem::take(&mut state.return_data);
     let mut scope = state.scope.lend();
     scope.frames.pop();
-    let end = match gas_used {
-        Ok(gas_used) => CallEnd { result, gas_used, return_data },
-        Err(error) => CallEnd::fault(error),
+    let end = match (used, result) {
+        (Ok(Some(gas_used)), result) => CallEnd { result, gas_used, return_data },
+        (Ok(None), result @ Err(Interrupt::Fault(_))) => {
+            CallEnd { result, gas_used: request.gas, return_data }
+        }
+        // It ran out of gas before whatever it did last.
+        (Ok(None), _) => {
+            let result = Err(HaltReason::OutOfGas.into());
+            CallEnd { result, gas_used: request.gas, return_data: Vec::new() }
+        }
+        (Err(error), _) => CallEnd::fault(error),
     };
+    live.stack_words = None;
     let ended = match &end.result {
-        Ok(()) => Ended::Returned,
+        Ok(()) => {
+            // Whoever returns gives back what it took.
+            live.stack_words = Some(request.stack_words);
+            Ended::Returned
+        }
         Err(Interrupt::Revert(_)) => Ended::Stopped,
         // Rare, and paid for with the whole limit: not worth an argument that nothing is left.
         Err(Interrupt::Halt(_) | Interrupt::Fault(_)) => return (end, scope),
@@ -182,7 +198,9 @@ fn find(request: &CallRequest<'_>, scope: &mut Scope) -> Result<Live, EngineErro
 
 fn enter(live: &mut Live, request: &CallRequest<'_>) -> Result<(), Interrupt> {
     let gas = (request.gas, request.module.start_units);
-    live.meter.start(&mut live.store, gas, request.stack_words)?;
+    let words = request.stack_words;
+    let unset = (live.stack_words != Some(words)).then_some(words);
+    live.meter.start(&mut live.store, gas, unset)?;
     match live.run(request.entry)? {
         Ok(()) => Ok(()),
         Err(error) => Err(interrupt_of(&mut live.store, &error)),

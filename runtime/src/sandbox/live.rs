@@ -37,6 +37,8 @@ pub(super) struct Live {
     instance: Instance,
     pub(super) memory: Memory,
     pub(super) meter: Meter,
+    /// The words of stack that the counter holds, if that is known.
+    pub(super) stack_words: Option<u64>,
     /// The entries that were called so far.
     entries: Vec<(Box<str>, TypedFunc<(), ()>)>,
     /// The guest's mutable globals with their initial values.
@@ -83,6 +85,7 @@ impl Live {
             instance,
             memory,
             meter,
+            stack_words: None,
             entries: Vec::new(),
             globals,
             written,

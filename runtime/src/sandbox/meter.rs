@@ -1,5 +1,13 @@
 //! Gas and stack of a running call: two counters inside the prepared module, see `prepare/`. The
 //! only place that reads and writes them.
+//!
+//! Reaching a counter takes longer than most host functions do. What they charge is therefore
+//! owed at first, up to [`OWED_GAS_MAX`], and taken from the counter when that is exceeded, when
+//! the call ends, or before something happens that a rollback would not undo. Gas only ever becomes
+//! less, and what is found missing then was missing before: a call from which more was charged than
+//! it was given has run out of gas, whatever it did afterwards, and nothing of that stays. So this
+//! changes no receipt; it lets a call that runs out of gas run on for as long as what it may owe is
+//! worth.
 
 use tos_host_api::Gas;
 use wasmtime::{AsContext, AsContextMut, Global, Instance, Val};
@@ -17,12 +25,17 @@ pub(crate) struct Meter {
     stack: Global,
 }
 
-/// The gas of a call while the guest is not running. Reaching a counter takes longer than most
-/// host functions do, so it is read once and written once, however many charges are in between.
+/// Most gas that host functions charge a call before it is taken from its counter: about as much as
+/// one of them may charge for a new slot, and as little as nobody could make a business of.
+pub(crate) const OWED_GAS_MAX: u64 = 20_000;
+
+/// The gas of a call while a host function runs, in units of the counter.
 #[derive(Debug)]
-pub(crate) struct Purse {
-    /// In units of the counter.
-    units: u64,
+pub(crate) enum Purse {
+    /// The counter was not looked at; this much is to be taken from it.
+    Owed(u64),
+    /// This much is left; the counter is to be set to it.
+    Left(u64),
 }
 
 impl Meter {
@@ -43,19 +56,22 @@ impl Meter {
         Ok(Self { gas: global(&exports.gas)?, stack: global(&exports.stack)? })
     }
 
-    /// Sets the counters to this much gas, less the price of the start, and to this much stack.
+    /// Sets the counters to this much gas, less the price of the start, and to this much stack,
+    /// unless that is what they hold.
     pub(super) fn start(
         self,
         mut store: impl AsContextMut<Data = HostState>,
         (gas, start_units): (Gas, u64),
-        stack_words: u64,
+        stack_words: Option<u64>,
     ) -> Result<(), Interrupt> {
-        let mut purse = Purse { units: gas.min(Self::GAS_MAX).0 * UNITS_PER_GAS };
-        let started = purse.charge_units(start_units);
-        self.set_units(&mut store, purse.units)?;
-        let words = i32::try_from(stack_words).unwrap_or(i32::MAX);
-        self.stack.set(&mut store, Val::I32(words)).map_err(failed)?;
-        started
+        let units = gas.min(Self::GAS_MAX).0 * UNITS_PER_GAS;
+        let left = units.checked_sub(start_units);
+        self.set_units(&mut store, left.unwrap_or(0))?;
+        if let Some(words) = stack_words {
+            let words = i32::try_from(words).unwrap_or(i32::MAX);
+            self.stack.set(&mut store, Val::I32(words)).map_err(failed)?;
+        }
+        left.map(|_| ()).ok_or_else(|| HaltReason::OutOfGas.into())
     }
 
     /// The counters of the instance that a store runs.
@@ -64,33 +80,40 @@ impl Meter {
         facts.map(|facts| facts.meter).ok_or_else(missing)
     }
 
-    /// Gas used of what [`Meter::start`] was given.
+    /// Gas used of what [`Meter::start`] was given; `None` when more was charged than there was.
     pub(super) fn used(
         store: impl AsContextMut<Data = HostState>,
         given: Gas,
-    ) -> Result<Gas, EngineError> {
-        let left = Self::take(store)?.left();
+    ) -> Result<Option<Gas>, EngineError> {
+        let Some(left) = Self::left(store)? else { return Ok(None) };
+        let left = Gas(left / UNITS_PER_GAS);
         // What the counter does not hold, no guest lives long enough to use.
-        given.min(Self::GAS_MAX).checked_sub(left).ok_or_else(|| {
+        let used = given.min(Self::GAS_MAX).checked_sub(left).ok_or_else(|| {
             EngineError::Bug(format!("{left} gas is left of a call that was given {given}"))
-        })
+        });
+        used.map(Some)
     }
 
-    /// What the counter holds, to be [put back](Meter::put_back); nothing when the guest asked for
-    /// more than there was.
-    pub(crate) fn take(
+    /// What the counter holds less what is owed, which is forgotten. `None` when host functions
+    /// have charged more than there was; nothing when the guest asked for more.
+    pub(crate) fn left(
         mut store: impl AsContextMut<Data = HostState>,
-    ) -> Result<Purse, EngineError> {
-        let left = Self::of(&store)?.gas.get(&mut store).i64().ok_or_else(missing)?;
-        Ok(Purse { units: u64::try_from(left).unwrap_or(0) })
+    ) -> Result<Option<u64>, EngineError> {
+        let held = Self::of(&store)?.gas.get(&mut store).i64().ok_or_else(missing)?;
+        let owed = std::mem::take(&mut store.as_context_mut().data_mut().owed_units);
+        Ok(u64::try_from(held).unwrap_or(0).checked_sub(owed))
     }
 
-    /// Sets the counter to what is left.
-    pub(crate) fn put_back(
-        store: impl AsContextMut<Data = HostState>,
+    /// Keeps what a host function leaves of a purse until the next one.
+    pub(crate) fn keep(
+        mut store: impl AsContextMut<Data = HostState>,
         purse: &Purse,
     ) -> Result<(), EngineError> {
-        Self::of(&store)?.set_units(store, purse.units)
+        match *purse {
+            Purse::Owed(units) => store.as_context_mut().data_mut().owed_units = units,
+            Purse::Left(units) => Self::of(&store)?.set_units(store, units)?,
+        }
+        Ok(())
     }
 
     /// Words of stack left.
@@ -126,23 +149,38 @@ impl Meter {
 }
 
 impl Purse {
-    /// Gas left, in whole gas.
-    pub(crate) fn left(&self) -> Gas {
-        Gas(self.units / UNITS_PER_GAS)
-    }
-
-    /// Takes gas; halts when there is not enough, and nothing is left then.
-    pub(crate) fn charge(&mut self, gas: u64) -> Result<(), Interrupt> {
+    /// Takes gas; `Err` with nothing done when what the counter holds has to be known first.
+    pub(crate) fn charge(&mut self, gas: u64) -> Result<Result<(), Interrupt>, Unknown> {
         // Saturates above what a counter holds: nobody has that much.
-        self.charge_units(gas.saturating_mul(UNITS_PER_GAS))
+        let units = gas.saturating_mul(UNITS_PER_GAS);
+        match self {
+            Self::Owed(owed) => match owed.checked_add(units) {
+                Some(sum) if sum <= OWED_GAS_MAX * UNITS_PER_GAS => {
+                    *owed = sum;
+                    Ok(Ok(()))
+                }
+                _ => Err(Unknown),
+            },
+            Self::Left(left) => {
+                let rest = left.checked_sub(units);
+                *left = rest.unwrap_or(0);
+                Ok(rest.map(|_| ()).ok_or_else(|| HaltReason::OutOfGas.into()))
+            }
+        }
     }
 
-    fn charge_units(&mut self, units: u64) -> Result<(), Interrupt> {
-        let left = self.units.checked_sub(units);
-        self.units = left.unwrap_or(0);
-        left.map(|_| ()).ok_or_else(|| HaltReason::OutOfGas.into())
+    /// Gas left, in whole gas, if that is known.
+    pub(crate) fn left(&self) -> Result<Gas, Unknown> {
+        match self {
+            Self::Owed(_) => Err(Unknown),
+            Self::Left(units) => Ok(Gas(units / UNITS_PER_GAS)),
+        }
     }
 }
+
+/// The counter was not looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Unknown;
 
 fn missing() -> EngineError {
     EngineError::Bug("a prepared module does not export its counters".into())
@@ -156,18 +194,36 @@ fn failed(error: wasmtime::Error) -> EngineError {
 mod tests {
     use super::*;
 
+    fn is_out_of_gas(charged: Result<Result<(), Interrupt>, Unknown>) -> bool {
+        matches!(charged, Ok(Err(Interrupt::Halt(HaltReason::OutOfGas))))
+    }
+
     #[test]
     fn a_purse_gives_what_it_has_and_is_empty_after_it_was_asked_for_more() {
-        let mut purse = Purse { units: 3 * UNITS_PER_GAS - 1 };
-        assert_eq!(purse.left(), Gas(2));
-        assert!(purse.charge(1).is_ok());
-        assert_eq!((purse.left(), purse.units), (Gas(1), 2 * UNITS_PER_GAS - 1));
-        assert!(purse.charge(0).is_ok());
+        let mut purse = Purse::Left(3 * UNITS_PER_GAS - 1);
+        assert_eq!(purse.left(), Ok(Gas(2)));
+        assert!(matches!(purse.charge(1), Ok(Ok(()))));
+        assert_eq!(purse.left(), Ok(Gas(1)));
+        assert!(matches!(purse.charge(0), Ok(Ok(()))));
         for gas in [2, u64::MAX] {
-            let mut purse = Purse { units: purse.units };
-            let charged = purse.charge(gas);
-            assert!(matches!(charged, Err(Interrupt::Halt(HaltReason::OutOfGas))), "{gas}");
-            assert_eq!(purse.units, 0);
+            let mut purse = Purse::Left(2 * UNITS_PER_GAS - 1);
+            assert!(is_out_of_gas(purse.charge(gas)), "{gas}");
+            assert!(matches!(purse, Purse::Left(0)));
         }
+    }
+
+    #[test]
+    fn a_purse_owes_so_much_and_no_more() {
+        let mut purse = Purse::Owed(0);
+        for (gas, owed) in [(OWED_GAS_MAX - 1, OWED_GAS_MAX - 1), (0, OWED_GAS_MAX - 1)] {
+            assert!(matches!(purse.charge(gas), Ok(Ok(()))));
+            assert!(matches!(purse, Purse::Owed(units) if units == owed * UNITS_PER_GAS));
+        }
+        for gas in [2, u64::MAX] {
+            assert_eq!(purse.charge(gas).err(), Some(Unknown));
+        }
+        assert_eq!(purse.left(), Err(Unknown));
+        assert!(matches!(purse.charge(1), Ok(Ok(()))));
+        assert!(matches!(purse, Purse::Owed(units) if units == OWED_GAS_MAX * UNITS_PER_GAS));
     }
 }

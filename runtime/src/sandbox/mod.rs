@@ -17,7 +17,7 @@ mod profile;
 
 pub(crate) use call::{CallEnd, CallRequest, CalleeEnd, HostState, InstanceFacts, call};
 pub(crate) use guest_memory::{GuestMemory, Written};
-pub(crate) use meter::{Meter, Purse};
+pub(crate) use meter::{Meter, Purse, Unknown};
 pub(crate) use modules::{CompiledModule, Modules, ModulesConfig, Preparation, Verdict};
 pub(crate) use permits::CallPermit;
 pub(crate) use profile::WASM_STACK_BYTES;

@@ -44,6 +44,11 @@ impl AssetBalances {
         self.entries.is_none()
     }
 
+    /// Reads something of them, which brings them into the cache.
+    pub(crate) fn touch(&self) -> u8 {
+        self.entries().first().map_or(0, |(asset, _)| asset.0[0])
+    }
+
     fn entries(&self) -> &[(AssetId, Amount)] {
         self.entries.as_deref().map_or(&[], Vec::as_slice)
     }

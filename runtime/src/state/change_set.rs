@@ -7,7 +7,7 @@ use std::sync::Arc;
 use borsh::{BorshDeserialize, BorshSerialize};
 use tos_host_api::Hash;
 
-use super::encoding::{PLAIN_CHANGE_LEN, encode};
+use super::encoding::{COUNTER_CHANGE_LEN, PLAIN_CHANGE_LEN, encode};
 use super::{StateKey, StateValue};
 use crate::digest::Rope;
 use crate::error::EngineError;
@@ -58,6 +58,15 @@ impl Section {
             // A little more, so that what a block changes besides accounts does not move them.
             changes: Vec::with_capacity(changes + changes / 64 + 8),
             encoded: Vec::with_capacity(changes * PLAIN_CHANGE_LEN),
+            closed: 0,
+        }
+    }
+
+    /// A section with room for changes of counters that are there before and after.
+    pub(crate) fn for_counters(changes: usize, key_len: usize) -> Self {
+        Self {
+            changes: Vec::with_capacity(changes),
+            encoded: Vec::with_capacity(changes * (COUNTER_CHANGE_LEN + key_len)),
             closed: 0,
         }
     }

@@ -10,6 +10,9 @@ use super::{Account, Change, SlotKey, StateKey, StateValue};
 /// Room for a change of an account that holds native units only: two of its values and its key.
 pub(super) const PLAIN_CHANGE_LEN: usize = 1 + Address::ENCODED_LEN + 2 * PLAIN_ACCOUNT_LEN;
 
+/// Room for a change of a counter besides its key: its partition's name and two values.
+pub(super) const COUNTER_CHANGE_LEN: usize = 1 + 32 + Address::ENCODED_LEN + 4 + 2 * (2 + 16);
+
 /// Presence, kind, nonce, native balance, number of other assets.
 const PLAIN_ACCOUNT_LEN: usize = 1 + 1 + 8 + 8 + 4;
 

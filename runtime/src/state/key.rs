@@ -1,5 +1,6 @@
 //! Keys and values of the state: what a change set lists and a database stores.
 
+use std::hash::{self, Hasher};
 use std::sync::Arc;
 
 use borsh::{BorshDeserialize, BorshSerialize};
@@ -8,7 +9,7 @@ use tos_host_api::{Address, AssetId, ContractId, Hash, PublicKey};
 use super::{Account, AssetRecord, ContractRecord, KeyBytes};
 
 /// One key of one contract, in the partition of one account.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, BorshSerialize, BorshDeserialize)]
 pub struct SlotKey {
     /// Whose storage.
     pub contract: ContractId,
@@ -19,11 +20,42 @@ pub struct SlotKey {
 }
 
 /// Names a slot without owning the name. Equal names have the hash that [`SlotKey`] has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct SlotRef<'a> {
     pub(crate) contract: ContractId,
     pub(crate) partition: &'a Address,
     pub(crate) key: &'a [u8],
+}
+
+/// Keys up to this length are hashed together with what precedes them.
+const HASHED_KEY_LEN: usize = 31;
+
+/// One write for most names: slots are looked up by the hundred thousand, and each write to a
+/// hasher costs as much as hashing a few dozen bytes more.
+impl hash::Hash for SlotRef<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        const KEY: usize = 32 + Address::ENCODED_LEN;
+        let mut bytes = [0; KEY + HASHED_KEY_LEN];
+        bytes[..32].copy_from_slice(&self.contract.0);
+        bytes[32..KEY].copy_from_slice(&self.partition.to_bytes());
+        // What precedes the key has a fixed length, so that different names are different bytes.
+        match bytes[KEY..].get_mut(..self.key.len()) {
+            Some(place) => {
+                place.copy_from_slice(self.key);
+                state.write(&bytes[..KEY + self.key.len()]);
+            }
+            None => {
+                state.write(&bytes[..KEY]);
+                state.write(self.key);
+            }
+        }
+    }
+}
+
+impl hash::Hash for SlotKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        hash::Hash::hash(&self.by_ref(), state);
+    }
 }
 
 impl SlotKey {

@@ -40,20 +40,16 @@ impl<V: Clone> SlotMap<V> {
     }
 
     /// Copies the values of slots of one shard, each given with its hash; those that are not there
-    /// are left out.
+    /// are left out. Under one lock: taking one for each would keep the processor from fetching
+    /// several from memory at once.
     pub(super) fn copy_all<'a, M>(
         &self,
         shard: usize,
-        slots: impl Iterator<Item = (u64, SlotRef<'a>, M)> + Clone,
+        slots: impl Iterator<Item = (u64, SlotRef<'a>, M)>,
         generation: u32,
         mut found: impl FnMut(M, V),
     ) {
         let shard = self.entries.shards()[shard].read();
-        // Only looking first, for the reason that numbering accounts has.
-        let known = slots
-            .clone()
-            .filter(|(hash, slot, _)| shard.get(*hash, |(key, _)| key.by_ref() == *slot).is_some());
-        std::hint::black_box(known.count());
         for (hash, slot, mention) in slots {
             if let Some((_, hot)) = shard.get(hash, |(key, _)| key.by_ref() == slot) {
                 let hot = hot.get();

@@ -96,7 +96,7 @@ impl ChainState {
     pub(crate) fn copy_counters<'a, M>(
         &self,
         shard: usize,
-        slots: impl Iterator<Item = (u64, SlotRef<'a>, M)> + Clone,
+        slots: impl Iterator<Item = (u64, SlotRef<'a>, M)>,
         found: impl FnMut(M, u128),
     ) {
         self.values.counters.copy_all(shard, slots, self.generation(), found);

@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 
 use tos_host_api::{Address, Amount, ContractId, PublicKey};
 
-use super::counters::CounterChange;
+use super::counters::{CounterChange, CounterName};
 use super::extras::{CounterValue, Extras, Published};
 use super::{AccountCell, Overlay, Ranked, overflow};
 use crate::error::EngineError;
@@ -62,6 +62,12 @@ impl Changes {
         }
     }
 
+    /// Makes room for counters of a contract, one on each of so many accounts, if there is none.
+    fn expect_counters(&mut self, contract: ContractId, key_len: usize, accounts: usize) {
+        let section = || Section::for_counters(accounts, key_len);
+        self.sections.entry(SectionKey::Counters(contract)).or_insert_with(section);
+    }
+
     /// Checks, encodes and sums what was added since the last time.
     ///
     /// # Errors
@@ -86,6 +92,11 @@ impl Overlay {
     ) -> Result<(), EngineError> {
         let mut taken = Vec::with_capacity(FETCHED_AT_ONCE);
         let mut counters = Vec::new();
+        if let Some(loaded) = self.counters.get() {
+            for CounterName { contract, key } in loaded.names() {
+                changes.expect_counters(*contract, key.len(), accounts.len());
+            }
+        }
         for accounts in accounts.chunks(FETCHED_AT_ONCE) {
             self.fetch(accounts);
             taken.extend(accounts.iter().map(|ranked| self.take_extras(ranked.account)));
@@ -122,7 +133,8 @@ impl Overlay {
             // Both ends: an address may lie in two cache lines.
             let ends = u64::from(id[0] ^ id[31]) ^ u64::from(locked);
             let counters = counters.map_or(0, |counters| counters.touch(ranked.account));
-            sum ^ cell.native.load(Ordering::Relaxed) ^ ends ^ counters
+            let balances = if cell.has_base_values() { 0 } else { cell.base.assets.touch() };
+            sum ^ u64::from(balances) ^ ends ^ counters
         };
         std::hint::black_box(accounts.iter().fold(0, read));
     }

@@ -8,7 +8,7 @@ use tos_runtime::{
 };
 
 use crate::support::{
-    COUNTER, Call, Chain, GOLD, Order, TOKEN, account, genesis, guest, receipt, wasm,
+    COUNTER, Call, Chain, Forward, GOLD, Order, TOKEN, account, genesis, guest, receipt, wasm,
 };
 
 #[test]
@@ -216,5 +216,57 @@ fn law_07_a_limit_of_exactly_the_gas_used_is_enough_and_one_less_is_not() {
             ),
         }
         chain.one(0, order);
+    }
+}
+
+/// What host functions charge is not taken from the guest's counter at once, so a guest may run on
+/// for a while with gas it does not have. Nothing it does then may be seen.
+#[test]
+fn law_06_nothing_happens_to_a_call_after_it_has_run_out_of_gas() {
+    let mut chain = Chain::new(3);
+    let owed = chain.deploy(guest!("owed"), &[]);
+    let order = |entry| Order::invoke(owed, entry, &[]).access(owed, AccessMode::Credit);
+    let status = |chain: &mut Chain, entry, limit| {
+        let receipt = chain.one(1, order(entry).gas_limit(limit));
+        (receipt.status, receipt.gas_used.0)
+    };
+    let (returned, enough) = status(&mut chain, "returns", 400_000);
+    assert!(returned.is_success(), "{returned}");
+    let aborted = status(&mut chain, "aborts", 400_000);
+    assert!(matches!(aborted.0, ExecutionStatus::Reverted(_)), "{}", aborted.0);
+    assert_eq!(status(&mut chain, "aborts", aborted.1), aborted);
+    let trapped = ExecutionStatus::Halted(HaltReason::Trap);
+    assert_eq!(status(&mut chain, "traps", enough + 1_000), (trapped, enough + 1_000));
+    let (undeclared, _) = status(&mut chain, "undeclared", enough + 2_000);
+    let reason = matches!(
+        undeclared,
+        ExecutionStatus::Halted(HaltReason::UndeclaredAccess {
+            host_function: HostFunction::CounterRead,
+            ..
+        })
+    );
+    assert!(reason, "{undeclared}");
+    let empty = ExecutionStatus::Halted(HaltReason::OutOfGas);
+    for short in [1, 10, 1_000, 6_000, 10_000] {
+        for entry in ["returns", "aborts", "traps", "undeclared"] {
+            let limit = enough - short - if entry == "traps" { 1_000 } else { 0 };
+            assert_eq!(status(&mut chain, entry, limit), (empty.clone(), limit), "{entry}");
+        }
+    }
+}
+
+/// As above, of a call within a call: its caller goes on, unlike after an undeclared access.
+#[test]
+fn law_06_a_caller_goes_on_when_its_callee_had_run_out_of_gas() {
+    let mut chain = Chain::new(3);
+    let proxy = chain.deploy(guest!("proxy"), &[]);
+    let owed = chain.deploy(guest!("owed"), &[]);
+    let forward = |entry, gas| {
+        let order = Forward::new(owed, entry, &[]).gas(gas).order(proxy);
+        order.access(owed, AccessMode::Credit).gas_limit(400_000)
+    };
+    for (gas, goes_on) in [(5_000, true), (9_000, true), (100_000, false)] {
+        let receipt = chain.one(1, forward("undeclared", gas));
+        assert_eq!(receipt.status.is_success(), goes_on, "{gas}: {}", receipt.status);
     }
 }
