@@ -96,9 +96,10 @@ fn overlay(before: &Values) -> Overlay {
     let slots = before.slots.iter().map(|(name, value)| {
         (StateKey::Slot(slot_key(*name)), StateValue::Slot(value.as_slice().into()))
     });
-    let counters = before.counters.iter().map(|(name, value)| {
-        (StateKey::Counter(slot_key(*name)), StateValue::Counter(*value))
-    });
+    let counters = before
+        .counters
+        .iter()
+        .map(|(name, value)| (StateKey::Counter(slot_key(*name)), StateValue::Counter(*value)));
     let change = |(key, value)| Change { key, old: None, new: Some(value) };
     let changes = slots.chain(counters).map(change).collect();
     chain.apply(&ChangeSet::new(changes).expect("no key twice"));
@@ -169,7 +170,11 @@ impl<'a> Run<'a> {
             return Some(done.expect("it is declared"));
         }
         match done {
-            Err(Interrupt::Halt(HaltReason::UndeclaredAccess { account: named, needed: as_what, .. })) => {
+            Err(Interrupt::Halt(HaltReason::UndeclaredAccess {
+                account: named,
+                needed: as_what,
+                ..
+            })) => {
                 assert_eq!((named, as_what), (address(account), needed));
             }
             _ => panic!("{mode:?} permits {needed:?}"),
@@ -288,12 +293,14 @@ fn check_changes(overlay: &Overlay, before: &Values, after: &Values) {
         overlay.changes(&accounts, &mut changes).expect("they are made");
     }
     let found = changes.sections.into_values().flat_map(Section::into_changes).map(|change| {
-        let value = |value: Option<StateValue>| value.map(|value| match value {
-            StateValue::Account(account) => {
-                format!("{} {}", account.native.0, account.balance(&GOLD).0)
-            }
-            value => format!("{value:?}"),
-        });
+        let value = |value: Option<StateValue>| {
+            value.map(|value| match value {
+                StateValue::Account(account) => {
+                    format!("{} {}", account.native.0, account.balance(&GOLD).0)
+                }
+                value => format!("{value:?}"),
+            })
+        };
         (change.key, (value(change.old), value(change.new)))
     });
     let found: BTreeMap<_, _> = found.collect();
@@ -304,7 +311,8 @@ fn check_changes(overlay: &Overlay, before: &Values, after: &Values) {
         }
     };
     for account in 0..ACCOUNTS {
-        let holds = |values: &Values| format!("{} {}", values.native[account], values.gold[account]);
+        let holds =
+            |values: &Values| format!("{} {}", values.native[account], values.gold[account]);
         expect(StateKey::Account(address(account)), Some(holds(before)), Some(holds(after)));
     }
     let names = (0..ACCOUNTS).flat_map(|account| (0..2).map(move |contract| (account, contract)));
