@@ -270,3 +270,38 @@ impl Overlay {
 fn overflow(what: &'static str, account: Address) -> EngineError {
     EngineError::Overflow { what, account }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::cell::Claims;
+    use super::*;
+    use AccessMode::{Credit, Read, Write};
+
+    /// Whether these claims on one account, each in its batch, are all granted.
+    fn granted(claims: &[(AccessMode, u32)]) -> bool {
+        let cell = Claims::default();
+        claims.iter().all(|(mode, batch)| cell.claim(*mode, *batch))
+    }
+
+    #[test]
+    fn merges_in_the_order_of_the_schedule_are_granted() {
+        assert!(granted(&[(Credit, 0), (Credit, 0), (Write, 1), (Write, 2), (Credit, 3)]));
+    }
+
+    #[test]
+    fn merges_that_no_schedule_allows_are_refused() {
+        for claims in [
+            [(Write, 0), (Write, 0)],
+            [(Write, 3), (Credit, 3)],
+            [(Credit, 3), (Write, 3)],
+            // Too late: a transaction that waits has merged already.
+            [(Write, 3), (Write, 2)],
+            [(Write, 3), (Credit, 2)],
+            [(Credit, 3), (Write, 2)],
+            // Readers have nothing to merge.
+            [(Write, 0), (Read, 1)],
+        ] {
+            assert!(!granted(&claims), "{claims:?}");
+        }
+    }
+}
