@@ -4,6 +4,7 @@ mod callable;
 mod deploy;
 mod interrupt;
 mod invoke;
+mod marks;
 mod observer;
 mod outputs;
 mod parallel;

@@ -8,53 +8,10 @@ use std::ops::Range;
 use tos_host_api::TxIndex;
 
 use super::TxOutput;
+use super::marks::{FULL, MISSING, Marks, PLAIN};
 use crate::error::EngineError;
 use crate::planted::{Bug, planted};
-use crate::sync::atomic::{AtomicU8, Ordering};
 use crate::verify::VerifiedTransaction;
-
-/// Not executed.
-const MISSING: u8 = 0;
-/// A plain transfer that succeeded.
-const PLAIN: u8 = 1;
-/// Its output is in the list of the worker that executed it.
-const FULL: u8 = 2;
-
-/// Marks of transactions that have finished; all workers share them.
-///
-/// Relaxed throughout: the countdowns of the executor carry what a transaction did to those that
-/// wait for it, and marks are collected when the workers are done.
-pub(super) struct Marks(Vec<AtomicU8>);
-
-impl Marks {
-    /// Marks for this many transactions. Those that are `settled` are plain transfers that have
-    /// succeeded already; an empty slice stands for none.
-    pub(super) fn new(transactions: usize, settled: &[bool]) -> Self {
-        let mark =
-            |tx| if settled.get(tx).is_some_and(|settled| *settled) { PLAIN } else { MISSING };
-        Self((0..transactions).map(|tx| AtomicU8::new(mark(tx))).collect())
-    }
-
-    /// Whether a plain transfer has succeeded.
-    pub(super) fn is_plain(&self, tx: TxIndex) -> bool {
-        self.0[tx as usize].load(Ordering::Relaxed) == PLAIN
-    }
-
-    /// Whether nothing is left to do.
-    pub(super) fn is_complete(&self) -> bool {
-        self.0.iter().all(|mark| mark.load(Ordering::Relaxed) != MISSING)
-    }
-
-    /// Notes that a plain transfer succeeded.
-    pub(super) fn plain(&self, tx: TxIndex) {
-        self.0[tx as usize].store(PLAIN, Ordering::Relaxed);
-    }
-
-    /// Notes that a transaction has an output of its own.
-    pub(super) fn full(&self, tx: TxIndex) {
-        self.0[tx as usize].store(FULL, Ordering::Relaxed);
-    }
-}
 
 /// Outputs in the order in which one worker came by them; `None` when handed out.
 pub(super) type OwnOutputs = Vec<(TxIndex, Option<TxOutput>)>;
@@ -83,7 +40,7 @@ impl Outputs {
     /// # Errors
     /// [`EngineError::Bug`] when a transaction was not executed.
     pub(super) fn collect(marks: Marks, lists: Vec<OwnOutputs>) -> Result<Self, EngineError> {
-        let marks: Vec<u8> = marks.0.into_iter().map(AtomicU8::into_inner).collect();
+        let marks = marks.into_inner();
         let any = lists.iter().any(|list| !list.is_empty());
         let mut places = vec![(0, 0); if any { marks.len() } else { 0 }];
         for (worker, list) in (0..).zip(&lists) {

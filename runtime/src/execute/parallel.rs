@@ -13,6 +13,7 @@
 //!
 //! One worker alone runs everything in block order, which is a valid schedule, and waits for nobody.
 
+mod countdown;
 mod plan;
 mod queue;
 
@@ -23,9 +24,11 @@ use std::time::Duration;
 
 use tos_host_api::TxIndex;
 
+use self::countdown::Countdown;
 pub(crate) use self::plan::{Kind, Plan};
 use self::queue::{Queue, Work};
-use super::outputs::{Marks, OwnOutputs};
+use super::marks::Marks;
+use super::outputs::OwnOutputs;
 use super::plain::{PlainTransfer, Terms};
 use super::sequential::execute_one;
 use super::workers::Job;
@@ -38,7 +41,6 @@ use crate::sandbox::CallPermit;
 use crate::schedule::Schedule;
 use crate::state::{Journal, Overlay};
 use crate::sync::Mutex;
-use crate::sync::atomic::{AtomicU32, Ordering};
 use crate::types::{Block, TransactionType};
 
 /// Executes a block on as many workers as it is worth.
@@ -62,9 +64,9 @@ pub(crate) fn execute_in_parallel(
     }
     let mut plan = Plan::new(schedule, block, env, pool.len().min(threads_max));
     let workers = plan.workers;
-    let mut counts = Counts::default();
+    let mut countdown = Countdown::default();
     if workers > 1 {
-        counts = Counts::new(schedule, &plan);
+        countdown = Countdown::new(schedule, |tx| plan.kind(tx) == Kind::Cheap);
     }
     let run = Arc::new(Run {
         terms: Terms::of(env),
@@ -73,7 +75,7 @@ pub(crate) fn execute_in_parallel(
         schedule: Arc::clone(schedule),
         block: block.clone(),
         marks,
-        counts,
+        countdown,
         queue: Queue::new(schedule.len(), &mut plan),
         plan,
         shares: Mutex::default(),
@@ -108,40 +110,12 @@ struct Run {
     plan: Plan,
     marks: Marks,
     /// Unused by one worker.
-    counts: Counts,
+    countdown: Countdown,
     queue: Queue,
     /// What each worker executed; locked once per worker, at its end.
     shares: Mutex<Vec<Share>>,
     /// The first error; the block is given up.
     fault: Mutex<Option<EngineError>>,
-}
-
-/// What is counted down while a block executes.
-#[derive(Default)]
-struct Counts {
-    /// By transaction: groups it still waits for, and one more for the cursor if it has to wait for
-    /// that as well. Whoever counts it to zero may run it.
-    waits: Vec<AtomicU32>,
-    /// By group: members that have not finished.
-    unfinished: Vec<AtomicU32>,
-}
-
-impl Counts {
-    fn new(schedule: &Schedule, plan: &Plan) -> Self {
-        let waits = (0..).zip(schedule.waits()).map(|(tx, waits)| {
-            let cursor = u32::from(*waits > 0 && plan.kind(tx) == Kind::Cheap);
-            AtomicU32::new(waits + cursor)
-        });
-        let unfinished = schedule.group_lens().map(AtomicU32::new);
-        Self { waits: waits.collect(), unfinished: unfinished.collect() }
-    }
-
-    /// Takes one from what a transaction waits for; `true` if it waits for nothing any more.
-    ///
-    /// Releases what the caller did and, at zero, acquires what everybody counted down for.
-    fn is_ready(&self, tx: TxIndex) -> bool {
-        self.waits[tx as usize].fetch_sub(1, Ordering::AcqRel) == 1
-    }
 }
 
 /// What one worker executed.
@@ -251,7 +225,7 @@ impl Run {
                 *current = Some(tx);
                 let plain = self.plain(tx);
                 self.execute(&mut worker, tx, plain)?;
-                self.release(tx, &mut worker);
+                self.countdown.finish(&self.schedule, tx, &mut worker.local);
                 self.queue.offer(&mut worker.local);
                 continue;
             }
@@ -297,10 +271,10 @@ impl Run {
         for (idx, tx) in chunk.enumerate() {
             let waits = self.schedule.waits()[tx as usize] > 0;
             match self.plan.kind(tx) {
-                Kind::Cheap if !waits || self.counts.is_ready(tx) => {
+                Kind::Cheap if !waits || self.countdown.is_ready(tx) => {
                     *current = Some(tx);
                     self.execute(worker, tx, worker.plain[idx])?;
-                    self.release(tx, worker);
+                    self.countdown.finish(&self.schedule, tx, &mut worker.local);
                 }
                 // Others may get these, and must not wait for this chunk.
                 Kind::Call if !waits => worker.local.push(tx),
@@ -368,30 +342,6 @@ impl Run {
             observer.transaction_finished(worker.number, tx);
         }
         Ok(())
-    }
-
-    /// Counts a finished transaction out of its groups and collects what may run now.
-    ///
-    /// The orderings carry the merge of this transaction to whoever runs a released one: each
-    /// countdown releases what its member did, and the last one acquires what all members did.
-    fn release(&self, tx: TxIndex, worker: &mut Worker) {
-        for group in self.schedule.groups_of(tx) {
-            if !self.schedule.has_next(*group) {
-                continue;
-            }
-            let len = self.schedule.group_len(*group);
-            let last = if planted(Bug::GroupReleasedByItsFirstMember) { len } else { 1 };
-            if len > 1
-                && self.counts.unfinished[*group as usize].fetch_sub(1, Ordering::AcqRel) != last
-            {
-                continue;
-            }
-            for waiting in self.schedule.released_by(*group) {
-                if self.counts.is_ready(*waiting) {
-                    worker.local.push(*waiting);
-                }
-            }
-        }
     }
 }
 

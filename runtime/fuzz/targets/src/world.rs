@@ -16,11 +16,12 @@ pub(crate) const GOLD: AssetId = AssetId([2; 32]);
 pub(crate) const BALANCE: u64 = 1_000_000_000;
 
 const PEOPLE: u8 = 4;
-const CONTRACTS: [&str; 4] = [
-    include_str!("../../../../contracts/wat/raw.wat"),
-    include_str!("../../../../contracts/wat/raw.wat"),
-    include_str!("../../../../contracts/wat/token.wat"),
-    include_str!("../../../../contracts/wat/counter.wat"),
+/// Contracts and what their constructors are given: a token takes its supply.
+const CONTRACTS: [(&str, &[u8]); 4] = [
+    (include_str!("../../../../contracts/wat/raw.wat"), &[]),
+    (include_str!("../../../../contracts/wat/raw.wat"), &[]),
+    (include_str!("../../../../contracts/wat/token.wat"), &1_000_000_u64.to_le_bytes()),
+    (include_str!("../../../../contracts/wat/counter.wat"), &[]),
 ];
 
 /// The chain; made once.
@@ -40,7 +41,8 @@ impl World {
         let address = |key: &SigningKey| Address::Key(PublicKey(key.verification_key().into()));
         let people: Vec<_> = (1..=PEOPLE).map(key).map(|key| (key, address(&key))).collect();
         let mut world = Self { people, contracts: Vec::new(), engines: Vec::new() };
-        let deploys: Vec<_> = CONTRACTS.iter().zip(0..).map(|text| world.deploy(text)).collect();
+        let deploys: Vec<_> =
+            CONTRACTS.iter().zip(0..).map(|contract| world.deploy(contract)).collect();
         world.contracts = deploys.iter().filter_map(|tx| tx.deployed_contract()).collect();
         // Sequential; parallel; parallel with every block treated as a large one.
         for (threads, large_block_txs) in [(0, usize::MAX), (4, usize::MAX), (3, 1)] {
@@ -75,21 +77,14 @@ impl World {
         engine
     }
 
-    fn deploy(&self, (text, nonce): (&&str, u64)) -> VerifiedTransaction {
-        let code = wat::parse_str(text).expect("the contract is valid");
+    fn deploy(&self, ((text, input), nonce): (&(&str, &[u8]), u64)) -> VerifiedTransaction {
         let data = TransactionType::DeployContract {
-            code,
-            // The token takes its supply.
-            input: 1_000_000_u64.to_le_bytes().to_vec(),
+            code: wat::parse_str(text).expect("the contract is valid"),
+            input: input.to_vec(),
             deposits: Vec::new(),
         };
-        let data = match data {
-            TransactionType::DeployContract { code, deposits, .. } if !text.contains("supply") => {
-                TransactionType::DeployContract { code, input: Vec::new(), deposits }
-            }
-            data => data,
-        };
-        self.sign(0, Nonce(nonce), Vec::new(), Gas(200_000_000), data).expect("a valid deployment")
+        let deploy = self.sign(0, Nonce(nonce), Vec::new(), Gas(200_000_000), data);
+        deploy.expect("a valid deployment")
     }
 
     /// A transaction of a person, unless it breaks a static rule.

@@ -7,6 +7,7 @@
 //! [`Overlay::merge`] checks that promise instead of trusting it: every cell remembers the last
 //! batch that wrote and the last that credited it.
 
+mod cell;
 mod changes;
 mod counters;
 mod extras;
@@ -16,12 +17,12 @@ use std::sync::Arc;
 
 use tos_host_api::{AccessMode, Address, AssetId, TxIndex};
 
+pub(crate) use self::cell::AccountCell;
 pub(crate) use self::changes::{Changes, SectionKey};
 pub(crate) use self::counters::{CounterName, LoadedCounters};
 use self::extras::{Extras, ExtrasCell, merge_counter, merge_slot};
 pub(crate) use self::extras::{SeenCounter, SeenSlot, SlotValue};
 pub(crate) use self::order::Ranked;
-use super::Account;
 use super::chain_state::ChainState;
 use super::journal::{AccountDraft, Journal};
 use crate::error::EngineError;
@@ -29,7 +30,7 @@ use crate::execute::{Payment, PlainTransfer};
 use crate::planted::{Bug, planted};
 use crate::schedule::AccountIdx;
 use crate::sync::OnceLock;
-use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::atomic::Ordering;
 
 /// Values of the block's accounts and of the slots in their partitions.
 pub(crate) struct Overlay {
@@ -41,89 +42,6 @@ pub(crate) struct Overlay {
     extras: OnceLock<Vec<ExtrasCell>>,
     /// Counters that were loaded before the block runs, if any were.
     counters: OnceLock<LoadedCounters>,
-}
-
-/// One account of the block. On a cache line of its own: transfers of native units touch nothing
-/// else of it.
-#[repr(align(64))]
-pub(crate) struct AccountCell {
-    nonce: AtomicU64,
-    native: AtomicU64,
-    claims: Claims,
-    /// The account before the block.
-    base: Account,
-}
-
-/// The last batches that wrote an account and that credited it, each plus two, 1 for what came
-/// before the first batch, and 0 for none: the writer in the upper half, the creditor in the lower. One word, so a claim sees both at once.
-#[derive(Default)]
-struct Claims(AtomicU64);
-
-impl Claims {
-    /// Notes that a transaction of `batch` merges under `mode`; `false` if it clashes with an
-    /// earlier one.
-    ///
-    /// Two writers, or a writer and a creditor, of one batch mean that the schedule or an access
-    /// check is wrong: whatever the values are now, they may depend on the order of threads.
-    fn claim(&self, mode: AccessMode, batch: u32) -> bool {
-        let stamp = u64::from(batch + 2);
-        match mode {
-            AccessMode::Write => {
-                let before = self.0.swap(stamp << 32 | stamp, Ordering::Relaxed);
-                // A writer leaves the stamp in both halves, so the lower one is the later of both.
-                (before >> 32) < stamp && (before & HALF) < stamp
-            }
-            AccessMode::Credit => {
-                let mut before = self.0.load(Ordering::Relaxed);
-                if (before & HALF) < stamp {
-                    // The upper half is that of `before` unless a writer is at it, whose stamp is
-                    // then found in what the exchange returns.
-                    let after = before & !HALF | stamp;
-                    before = self.0.fetch_max(after, Ordering::Relaxed);
-                }
-                (before >> 32) < stamp
-            }
-            AccessMode::Read => false,
-        }
-    }
-
-    /// Notes a change that was made before or after all transactions that could clash.
-    /// Nobody else is at the account meanwhile.
-    fn note(&self) {
-        if self.0.load(Ordering::Relaxed) == 0 {
-            self.0.store(1, Ordering::Relaxed);
-        }
-    }
-
-    fn any(&self) -> bool {
-        self.0.load(Ordering::Relaxed) > 0
-    }
-}
-
-/// The lower half of [`Claims`].
-const HALF: u64 = u32::MAX as u64;
-
-impl AccountCell {
-    #[cfg(test)]
-    pub(crate) fn base(&self) -> &Account {
-        &self.base
-    }
-
-    /// An account as it is before the block.
-    pub(crate) fn new(base: Account) -> Self {
-        Self {
-            nonce: AtomicU64::new(base.nonce.0),
-            native: AtomicU64::new(base.native.0),
-            claims: Claims::default(),
-            base,
-        }
-    }
-
-    /// Whether nonce and native balance are as before the block.
-    fn has_base_values(&self) -> bool {
-        self.nonce.load(Ordering::Relaxed) == self.base.nonce.0
-            && self.native.load(Ordering::Relaxed) == self.base.native.0
-    }
 }
 
 impl Overlay {
@@ -256,7 +174,7 @@ impl Overlay {
         let cell = &self.cells[account as usize];
         cell.nonce.store(cell.base.nonce.0, Ordering::Relaxed);
         cell.native.store(cell.base.native.0, Ordering::Relaxed);
-        cell.claims.0.store(0, Ordering::Relaxed);
+        cell.claims.forget();
     }
 
     /// Reads accounts of calls that come next, and their counters, and forgets what it read.
@@ -386,6 +304,7 @@ fn overflow(what: &'static str, account: Address) -> EngineError {
 
 #[cfg(test)]
 mod tests {
+    use super::cell::Claims;
     use super::*;
     use AccessMode::{Credit, Read, Write};
 

@@ -57,7 +57,8 @@ const DENIED: &[(&str, &[&str])] = &[
 ];
 
 /// Compiled for tests only, like everything in a folder `tests`.
-const TEST_FILES: &[&str] = &["conformance.rs", "crash_tests.rs", "test_chain.rs", "tests.rs"];
+const TEST_FILES: &[&str] =
+    &["conformance.rs", "crash_tests.rs", "device.rs", "modelled.rs", "test_chain.rs", "tests.rs"];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).expect("the sources are there") {

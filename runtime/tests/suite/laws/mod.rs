@@ -10,3 +10,4 @@ mod gas;
 mod growth;
 mod hostile;
 mod instances;
+mod supply;
