@@ -6,6 +6,7 @@ mod authoring;
 mod bad_blocks;
 mod bad_modules;
 mod bad_transactions;
+mod bundles;
 mod calls;
 mod commit;
 mod equivalence;
