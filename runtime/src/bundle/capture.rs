@@ -120,8 +120,8 @@ impl ReplayBundle {
 
 impl ReplayBundle {
     /// For a block on an engine's tip whose executions did not agree: writes its bundle into a
-    /// folder and says how to look into it, or why there is none. The advice of a last message, so it
-    /// cannot fail.
+    /// folder and says how to look into it, or why there is none. The advice of a last message,
+    /// so it cannot fail.
     #[must_use]
     pub fn report(
         engine: &ContractEngine,
