@@ -3,16 +3,17 @@
 //! Without a subcommand it runs the main job: seeded blocks of transfers and contract calls,
 //! executed sequentially and in parallel, compared byte for byte, committed to a database that is
 //! reopened at the end. `block FILE` executes one block described in a readable JSON file; `schedule`
-//! explains why its transactions wait, `scale` what more cores would bring; `contract` builds contracts
-//! and shows what is in them; `bench` measures what the engine promises about speed.
+//! explains why its transactions wait, `scale` what more cores would bring; `bundle` writes a block with
+//! all it reads into a file and `replay` executes it again anywhere; `contract` builds contracts and
+//! shows what is in them; `bench` measures what the engine promises about speed.
 #![expect(clippy::float_arithmetic, reason = "rates and ratios for people; none enters a result")]
 
 mod bench;
 mod block_file;
-mod compare;
 mod contract;
 mod module_file;
 mod outcome;
+mod replay;
 mod report;
 mod run;
 mod scale;
@@ -51,6 +52,10 @@ enum Command {
     Schedule(schedule::Options),
     /// Computes how blocks scale to more cores than this machine has.
     Scale(scale::Options),
+    /// Writes a block and everything it reads into one file, a bundle, to be replayed anywhere.
+    Bundle(replay::BundleOptions),
+    /// Executes the block of a bundle again and says what differs from what came out before.
+    Replay(replay::ReplayOptions),
     /// Builds a contract, or shows what is in one.
     #[command(subcommand)]
     Contract(contract::Command),
@@ -82,6 +87,8 @@ fn main() -> ExitCode {
         Some(Command::Bench(options)) => bench::run(&options),
         Some(Command::Schedule(options)) => schedule::run(&options),
         Some(Command::Scale(options)) => scale::run(&options),
+        Some(Command::Bundle(options)) => replay::bundle(&options),
+        Some(Command::Replay(options)) => replay::replay(&options),
         Some(Command::Contract(command)) => contract::run(&command),
     };
     match finished {

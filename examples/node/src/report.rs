@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use serde_json::json;
-use tos_runtime::{StageTimes, Tip, TopoHeight};
+use tos_runtime::{ShadowCounts, StageTimes, Tip, TopoHeight};
 
 use crate::outcome;
 use crate::run::{Executed, Options};
@@ -26,6 +26,8 @@ pub(crate) struct Report {
     pub commit: Duration,
     /// Time for opening the database again.
     pub reopen: Duration,
+    /// Blocks executed once more in the background.
+    pub shadow: ShadowCounts,
     /// The first difference, if there was one.
     pub difference: Option<String>,
     blocks: u64,
@@ -85,6 +87,7 @@ impl Report {
             verify: Duration::ZERO,
             commit: Duration::ZERO,
             reopen: Duration::ZERO,
+            shadow: ShadowCounts::default(),
             difference: None,
             blocks: 0,
             txs: 0,
@@ -139,6 +142,7 @@ impl Report {
         let object = json!({
             "identical": self.difference.is_none(),
             "difference": self.difference,
+            "shadow": { "compared": self.shadow.compared, "skipped": self.shadow.skipped },
             "blocks": self.blocks,
             "txs": self.txs,
             "txs_per_block": options.txs,
@@ -203,6 +207,10 @@ impl Report {
             "\nidentical: results, change sets and digests of every block, byte for byte\n"
         )?;
         self.write_times(out)?;
+        if options.shadow > 0 {
+            let ShadowCounts { compared, skipped, .. } = self.shadow;
+            writeln!(out, "executed once more in the background: {compared}, skipped {skipped}\n")?;
+        }
         self.write_counts(out)
     }
 

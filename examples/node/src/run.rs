@@ -9,11 +9,12 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use tos_benches::{Mix, World, chain};
 use tos_runtime::{
-    Block, BlockOutcome, ContractEngine, EngineConfig, EngineError, OpenError, RedbStorage,
+    Block, BlockOutcome, ContractEngine, Difference, EngineConfig, EngineError, OpenError,
+    RedbStorage,
 };
 
 use crate::report::Report;
-use crate::{Finished, compare};
+use crate::{Finished, replay};
 
 /// Options of the main job.
 #[derive(Args, Debug, Clone)]
@@ -43,6 +44,9 @@ pub(crate) struct Options {
     /// Without it the job works in a temporary folder.
     #[arg(long, value_name = "PATH")]
     pub state: Option<PathBuf>,
+    /// Executes every N-th block once more in the background, as a node can; 0 for none.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub shadow: u32,
     /// Prints one JSON object instead of text.
     #[arg(long)]
     pub json: bool,
@@ -84,6 +88,7 @@ fn report_of(options: &Options, progress: &ProgressBar) -> Result<Report> {
         return Ok(report);
     }
 
+    report.shadow = engine.finish_shadow()?;
     progress.set_message("reopening the database");
     drop(engine);
     let reopening = Instant::now();
@@ -101,7 +106,12 @@ fn open(path: &Path, world: &World, options: &Options) -> Result<ContractEngine>
     let shown = path.display();
     ensure!(!path.is_dir(), "{shown} is a folder, expected a database file or a new path");
     let storage = RedbStorage::open(path).with_context(|| format!("cannot open {shown}"))?;
-    let config = EngineConfig { max_parallel_threads: options.threads, ..EngineConfig::default() };
+    let config = EngineConfig {
+        max_parallel_threads: options.threads,
+        shadow_sample: options.shadow,
+        shadow_folder: Some(replay::folder()),
+        ..EngineConfig::default()
+    };
     ContractEngine::builder()
         .storage(storage)
         .config(config)
@@ -143,10 +153,10 @@ fn execute_blocks(
         // Whoever goes second finds warm caches, so they take turns.
         let executed = Executed::of(engine, &block, count % 2 == 0)?;
         report.add(&executed);
-        if let Some(difference) =
-            compare::difference(&executed.sequential.outcome, &executed.parallel.outcome)
-        {
-            report.difference = Some(format!("block {number}: {difference}"));
+        let (sequential, parallel) = (&executed.sequential.outcome, &executed.parallel.outcome);
+        if let Some(difference) = Difference::between(sequential, parallel) {
+            let advice = replay::report(engine, &block, parallel);
+            report.difference = Some(format!("block {number}: {difference}; {advice}"));
             return Ok(());
         }
 
@@ -228,6 +238,7 @@ mod tests {
             seed: 1,
             threads: 2,
             state,
+            shadow: 1,
             json: true,
         }
     }
@@ -254,6 +265,10 @@ mod tests {
             assert!(!json[field].is_null(), "{field}: {json}");
         }
         assert_eq!(json["identical"], true);
+        let shadow = &json["shadow"];
+        let [compared, skipped] = ["compared", "skipped"].map(|it| shadow[it].as_u64().unwrap());
+        // The first blocks of the chain are committed too.
+        assert!(compared > 0 && compared + skipped >= 2, "{json}");
         assert_eq!((&json["blocks"], &json["txs"]), (&2.into(), &120.into()));
     }
 

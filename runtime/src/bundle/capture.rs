@@ -3,6 +3,7 @@
 //! kind of state.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -114,6 +115,32 @@ impl ReplayBundle {
             let (modules, chain) = (Arc::clone(&pipeline.modules), Arc::clone(&pipeline.chain));
             Capture::of(block, rules, modules, chain)?.into_bundle()
         })
+    }
+}
+
+impl ReplayBundle {
+    /// For a block on an engine's tip whose executions did not agree: writes its bundle into a
+    /// folder and says how to look into it, or why there is none. The advice of a last message,
+    /// so it cannot fail.
+    #[must_use]
+    pub fn report(
+        engine: &ContractEngine,
+        block: &Block,
+        found: &BlockOutcome,
+        folder: &Path,
+    ) -> String {
+        match Self::capture(engine, block) {
+            Ok(bundle) => bundle.with_found(found).write_advice(folder),
+            Err(error) => format!("no replay bundle could be made: {error}"),
+        }
+    }
+
+    /// Writes the bundle into a folder and says how to look into it, or why it was not written.
+    pub(crate) fn write_advice(&self, folder: &Path) -> String {
+        match self.write_into(folder) {
+            Ok(path) => format!("look into it with `tos-node replay {}`", path.display()),
+            Err(error) => format!("no replay bundle could be written: {error}"),
+        }
     }
 }
 

@@ -128,3 +128,89 @@ fn shown(expected: &str, found: &str) -> (String, String) {
     };
     (part(expected), part(found))
 }
+
+#[cfg(test)]
+mod tests {
+    use tos_host_api::{Amount, AssetId, ContractId, Gas, Hash};
+
+    use super::*;
+    use crate::error::InvalidTransaction;
+    use crate::state::{AssetRecord, StateKey, StateValue};
+    use crate::types::{Event, ExecutionStatus, HaltReason};
+
+    fn receipt() -> Receipt {
+        Receipt {
+            status: ExecutionStatus::Success,
+            gas_used: Gas(5),
+            fee: Amount(6),
+            contract: None,
+            return_data: vec![7],
+            events: vec![Event {
+                contract: ContractId([8; 32]),
+                topics: Vec::new(),
+                data: vec![9],
+            }],
+        }
+    }
+
+    #[test]
+    fn the_first_field_that_differs_is_named_with_its_transaction() {
+        type Edit = fn(&mut Receipt);
+        let edits: [(&str, Edit); 8] = [
+            ("status", |it| it.status = ExecutionStatus::Halted(HaltReason::Trap)),
+            ("gas used", |it| it.gas_used = Gas(4)),
+            ("fee", |it| it.fee = Amount(4)),
+            ("contract", |it| it.contract = Some(ContractId([1; 32]))),
+            ("return data", |it| it.return_data.clear()),
+            ("event 0", |it| it.events[0].data.push(1)),
+            ("event 0", |it| it.events[0].topics.push(Hash([1; 32]))),
+            ("number of events", |it| it.events.clear()),
+        ];
+        let expected = [Ok(receipt()), Ok(receipt()), Ok(receipt())];
+        assert_eq!(of_results(&expected, &expected), None);
+        for (what, edit) in edits {
+            let mut found = expected.clone();
+            found[1..].iter_mut().flatten().for_each(edit);
+            let difference = of_results(&expected, &found).expect("there is one");
+            assert_eq!((difference.transaction, difference.what.as_str()), (Some(1), what));
+        }
+        let refused = [Ok(receipt()), Err(InvalidTransaction::BadSignature), Ok(receipt())];
+        let text = of_results(&expected, &refused).expect("there is one").to_string();
+        assert!(text.starts_with("transaction 1, result: expected Ok(Receipt"), "{text}");
+        assert!(text.ends_with("found Err(BadSignature)"), "{text}");
+        let text = of_results(&expected, &expected[..2]).expect("there is one").to_string();
+        assert_eq!(text, "number of results: expected 3, found 2");
+    }
+
+    #[test]
+    fn changes_are_told_apart_by_key_then_by_value() {
+        let record = |burned| {
+            let record = AssetRecord { supply: Amount(9), burned: Amount(burned) };
+            Some(StateValue::Asset(record))
+        };
+        let change = |id, old, new| {
+            let key = StateKey::Asset(AssetId([id; 32]));
+            Change { key, old: record(old), new: record(new) }
+        };
+        let expected = [change(1, 0, 1), change(2, 0, 1)];
+        let what = |found: &[Change]| of_changes(&expected, found).map(|it| it.what);
+        let named = |found: &[Change], text: &str| {
+            let what = what(found).expect("there is one");
+            assert!(what.starts_with(text), "{what}");
+        };
+        assert_eq!(what(&expected), None);
+        named(&[change(1, 0, 1), change(3, 0, 1)], "changed key");
+        named(&[change(1, 0, 1), change(2, 1, 1)], "value before the block of Asset(");
+        named(&[change(1, 0, 1), change(2, 0, 2)], "value after the block of Asset(");
+    }
+
+    #[test]
+    fn long_values_are_cut_around_the_place_where_they_part() {
+        let long = |end: &str| format!("{}{end}{}", "a".repeat(1_000), "z".repeat(1_000));
+        let (expected, found) = shown(&long("x"), &long("y"));
+        assert_eq!(expected.len(), SHOWN_MAX + 6);
+        assert!(expected.starts_with("...a") && expected.ends_with("z..."), "{expected}");
+        assert!(expected.contains('x') && found.contains('y'), "{found}");
+        assert_eq!(shown("one", "other"), ("one".into(), "other".into()));
+    }
+}

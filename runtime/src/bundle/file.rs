@@ -45,8 +45,8 @@ pub enum BundleError {
     NoBundle,
     /// Written by another version.
     #[error(
-        "the bundle has format {found}, this version reads {known}: replay it with the version that \
-         wrote it"
+        "the bundle has format {found}, this version reads {known}: replay it with the version \
+         that wrote it"
     )]
     Format {
         /// Format of the file.

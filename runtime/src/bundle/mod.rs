@@ -28,7 +28,8 @@ use crate::types::UnverifiedBlock;
 ///
 /// ```
 /// # use tos_runtime::{Block, ContractEngine, EngineConfig, ReplayBundle};
-/// # fn look_into(engine: &ContractEngine, block: &Block) -> Result<(), Box<dyn std::error::Error>> {
+/// # type Error = Box<dyn std::error::Error>;
+/// # fn look_into(engine: &ContractEngine, block: &Block) -> Result<(), Error> {
 /// let bundle = ReplayBundle::capture(engine, block)?;
 /// bundle.write("block.replay".as_ref())?;
 /// // On another machine:

@@ -3,7 +3,7 @@
 //! together again: for a key that changed since, the old value in the first change set that has
 //! it, for any other the value at the tip.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
@@ -44,8 +44,13 @@ pub struct ShadowCounts {
 pub(super) struct Shadow {
     /// Every so many heights; not 0.
     sample: u64,
-    folder: Option<PathBuf>,
     thread: Background,
+    board: Arc<Board>,
+}
+
+/// What the engine and the thread share.
+#[derive(Default)]
+struct Board {
     state: Mutex<State>,
     /// Signalled when a job has ended.
     ended: Condvar,
@@ -93,10 +98,8 @@ impl Shadow {
         }
         Ok(Some(Self {
             sample: u64::from(config.shadow_sample),
-            folder: config.shadow_folder.clone(),
             thread: Background::start("tos-shadow")?,
-            state: Mutex::default(),
-            ended: Condvar::new(),
+            board: Arc::default(),
         }))
     }
 
@@ -107,7 +110,7 @@ impl Shadow {
 
     /// Notes that the tip changes. The caller holds the tip lock exclusively.
     pub(super) fn note(&self, applied: &Applied) {
-        for job in &self.state.lock().jobs {
+        for job in &self.board.state.lock().jobs {
             let mut list = job.applied.lock();
             list.push(applied.clone());
             if list.len() > APPLIED_MAX {
@@ -117,10 +120,10 @@ impl Shadow {
         }
     }
 
-    /// Asks for a second execution of a block that has just become the tip. The caller holds the tip
-    /// lock exclusively, so nothing else was applied yet.
+    /// Asks for a second execution of a block that has just become the tip. The caller holds the
+    /// tip lock exclusively, so nothing else was applied yet.
     fn ask(&self, engine: &ContractEngine, block: Block, found: Arc<BlockRecord>) {
-        let mut state = self.state.lock();
+        let mut state = self.board.state.lock();
         if state.jobs.len() >= JOBS_MAX {
             state.counts.skipped += 1;
             return;
@@ -130,29 +133,13 @@ impl Shadow {
         let job = Arc::new(Job { block, rules, found, applied, given_up: AtomicBool::new(false) });
         state.jobs.push(Arc::clone(&job));
         drop(state);
-        let ticket = Ticket { engine: Arc::downgrade(&engine.inner), job };
+        let (engine, board) = (Arc::downgrade(&engine.inner), Arc::clone(&self.board));
+        let ticket = Ticket { engine, job, board };
         self.thread.run(move || ticket.execute());
     }
+}
 
-    /// Looks at what came of a job; whether it could be compared.
-    fn compare(
-        &self,
-        inner: &Inner,
-        job: &Job,
-        captured: Result<Capture<Parent>, EngineError>,
-    ) -> bool {
-        match captured {
-            Ok(capture) if *capture.outcome.record == *job.found => true,
-            // Nobody knows what it would have come to.
-            Err(EngineError::Storage(_)) => false,
-            differing => {
-                // If the engine refuses work for another reason already, that one stands.
-                let _ = inner.poisoned.set(self.report(job, differing));
-                true
-            }
-        }
-    }
-
+impl Board {
     /// Counts a job that has ended, once.
     fn end(&self, job: &Arc<Job>, compared: bool) {
         let mut state = self.state.lock();
@@ -165,9 +152,49 @@ impl Shadow {
             self.ended.notify_all();
         }
     }
+}
+
+/// The right to execute a job. One that is dropped instead, because the thread is gone, counts as
+/// skipped, so that nobody waits for it.
+struct Ticket {
+    engine: Weak<Inner>,
+    job: Arc<Job>,
+    board: Arc<Board>,
+}
+
+type Captured = Result<Capture<Parent>, EngineError>;
+
+impl Ticket {
+    /// Executes and compares. When the job ends, nothing here holds the engine or its storage any
+    /// more: whoever waited can open it again at once.
+    fn execute(self) {
+        let modules = |inner: Arc<Inner>| Arc::clone(&inner.pipeline.modules);
+        // An engine that has ended has nobody left to tell.
+        let Some(modules) = self.engine.upgrade().map(modules) else { return };
+        let parent = Parent { engine: Weak::clone(&self.engine), job: Arc::clone(&self.job) };
+        let captured = Capture::of(&self.job.block, &self.job.rules, modules, parent);
+        let Some(compared) = self.compare(captured) else { return };
+        self.board.end(&self.job, compared);
+    }
+
+    /// Looks at what came of the job: whether it could be compared; `None` if the engine has ended.
+    fn compare(&self, captured: Captured) -> Option<bool> {
+        let inner = self.engine.upgrade()?;
+        Some(match captured {
+            Ok(capture) if *capture.outcome.record == *self.job.found => true,
+            // Nobody knows what it would have come to.
+            Err(EngineError::Storage(_)) => false,
+            differing => {
+                let folder = inner.config.shadow_folder.as_deref();
+                // If the engine refuses work for another reason already, that one stands.
+                let _ = inner.poisoned.set(Self::report(&self.job, differing, folder));
+                true
+            }
+        })
+    }
 
     /// Why the engine refuses work after this.
-    fn report(&self, job: &Job, captured: Result<Capture<Parent>, EngineError>) -> Poison {
+    fn report(job: &Job, captured: Captured, folder: Option<&Path>) -> Poison {
         let topoheight = job.block.context().topoheight;
         let (difference, bundle) = match captured {
             Err(error) => (format!("sequential execution fails: {error}"), None),
@@ -181,49 +208,19 @@ impl Shadow {
                 }
             },
         };
-        let advice = match (bundle, &self.folder) {
+        let advice = match (bundle, folder) {
             (None, _) => "there is no replay bundle of it".to_owned(),
             (_, None) => "no replay bundle was written, since shadow_folder is not set".to_owned(),
             (Some(Err(error)), _) => format!("no replay bundle could be made: {error}"),
-            (Some(Ok(bundle)), Some(folder)) => match bundle.write_into(folder) {
-                Ok(path) => format!("look into it with `tos-node replay {}`", path.display()),
-                Err(error) => format!("no replay bundle could be written: {error}"),
-            },
+            (Some(Ok(bundle)), Some(folder)) => bundle.write_advice(folder),
         };
         Poison::Diverged { topoheight, difference, advice }
     }
 }
 
-/// The right to execute a job. One that is dropped instead, because the thread is gone, counts as
-/// skipped, so that nobody waits for it.
-struct Ticket {
-    engine: Weak<Inner>,
-    job: Arc<Job>,
-}
-
-impl Ticket {
-    fn execute(self) {
-        // An engine that has ended has nobody left to tell.
-        let modules = |inner: Arc<Inner>| Arc::clone(&inner.pipeline.modules);
-        let Some(modules) = self.engine.upgrade().map(modules) else { return };
-        let parent = Parent { engine: Weak::clone(&self.engine), job: Arc::clone(&self.job) };
-        let captured = Capture::of(&self.job.block, &self.job.rules, modules, parent);
-        if let Some(inner) = self.engine.upgrade()
-            && let Some(shadow) = &inner.shadow
-        {
-            let compared = shadow.compare(&inner, &self.job, captured);
-            shadow.end(&self.job, compared);
-        }
-    }
-}
-
 impl Drop for Ticket {
     fn drop(&mut self) {
-        if let Some(inner) = self.engine.upgrade()
-            && let Some(shadow) = &inner.shadow
-        {
-            shadow.end(&self.job, false);
-        }
+        self.board.end(&self.job, false);
     }
 }
 
@@ -264,7 +261,7 @@ impl ContractEngine {
     #[must_use]
     pub fn shadow_counts(&self) -> ShadowCounts {
         let Some(shadow) = &self.inner.shadow else { return ShadowCounts::default() };
-        let state = shadow.state.lock();
+        let state = shadow.board.state.lock();
         ShadowCounts { pending: state.jobs.len() as u64, ..state.counts }
     }
 
@@ -276,9 +273,9 @@ impl ContractEngine {
     /// another reason.
     pub fn finish_shadow(&self) -> Result<ShadowCounts, EngineError> {
         if let Some(shadow) = &self.inner.shadow {
-            let mut state = shadow.state.lock();
+            let mut state = shadow.board.state.lock();
             while !state.jobs.is_empty() {
-                shadow.ended.wait(&mut state);
+                shadow.board.ended.wait(&mut state);
             }
         }
         self.check_usable().map(|()| self.shadow_counts())

@@ -11,7 +11,7 @@ use crate::outcome::BlockOutcome;
 use crate::state::{StateKey, StateValue};
 use crate::storage::{BlockRecord, ChainMeta, CommitBatch, MemoryStorage, Storage};
 use crate::types::{Block, UnverifiedBlock};
-use crate::{EngineConfig, Genesis};
+use crate::{Difference, EngineConfig, Genesis, ReplayBundle};
 
 /// Thread counts of the engines besides the reference, which executes sequentially.
 const THREADS: [usize; 3] = [1, 2, 4];
@@ -77,7 +77,7 @@ impl Fleet {
         let heard = std::mem::take(&mut *self.heard.0.lock().expect(HELD));
         for (threads, engine) in &self.others {
             let outcome = execute(engine, &block);
-            compare(&expected, &outcome, *threads);
+            compare(engine, &block, &expected, &outcome, *threads);
             commit(engine, outcome);
         }
         // The outcome that is handed out comes from a second execution: a commit takes one.
@@ -102,14 +102,19 @@ fn commit(engine: &ContractEngine, outcome: BlockOutcome) {
     engine.commit(outcome).unwrap_or_else(|error| panic!("the commit failed: {error}"));
 }
 
-/// Demands equality to the last byte; names the first difference.
-fn compare(expected: &BlockOutcome, found: &BlockOutcome, threads: usize) {
-    for (tx, (expected, found)) in expected.results().iter().zip(found.results()).enumerate() {
-        assert_eq!(expected, found, "transaction {tx}: sequential and {threads} threads differ");
+/// Demands equality to the last byte; names the first difference and leaves a replay bundle.
+fn compare(
+    engine: &ContractEngine,
+    block: &Block,
+    expected: &BlockOutcome,
+    found: &BlockOutcome,
+    threads: usize,
+) {
+    if let Some(difference) = Difference::between(expected, found) {
+        let folder = std::env::temp_dir().join("tos-bundles");
+        let advice = ReplayBundle::report(engine, block, found, &folder);
+        panic!("sequential and {threads} threads differ: {difference}; {advice}");
     }
-    let changes = |outcome: &BlockOutcome| outcome.change_set().changes().to_vec();
-    assert_eq!(changes(expected), changes(found), "changes with {threads} threads differ");
-    assert_eq!(expected.state_digest(), found.state_digest(), "digest with {threads} threads");
 }
 
 /// State of one engine, compiled modules of all: each contract is compiled once.

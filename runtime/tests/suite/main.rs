@@ -7,6 +7,7 @@ mod bad_blocks;
 mod bad_modules;
 mod bad_requests;
 mod bad_transactions;
+mod bundles;
 mod calls;
 mod commit;
 mod crash;

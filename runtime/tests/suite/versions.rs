@@ -305,9 +305,11 @@ fn c03_stored_parameters_that_are_cut_or_too_long_are_corrupt() {
     assert!(with(&sound).is_ok());
 }
 
+type Edit = fn(&mut ProtocolParams);
+
 #[test]
 fn c03_what_makes_work_cannot_be_free() {
-    let changes: [(&str, fn(&mut ProtocolParams)); 8] = [
+    let changes: [(&str, Edit); 8] = [
         ("transaction", |params| params.costs.transaction = 0),
         ("call", |params| params.costs.call = 0),
         ("code_byte", |params| params.costs.code_byte = 0),
@@ -338,7 +340,7 @@ fn c03_what_makes_work_cannot_be_free() {
 fn c02_every_parameter_that_differs_is_named_with_both_values() {
     let storage = FailingStorage::new();
     drop(Chain::build(builder(&storage)));
-    let changes: [(&str, fn(&mut ProtocolParams)); 10] = [
+    let changes: [(&str, Edit); 10] = [
         ("block_transactions_max = 200000", |params| params.block_transactions_max += 1),
         ("block_bytes_max = 134217728", |params| params.block_bytes_max += 1),
         ("block_gas_limit = 20000000000", |params| params.block_gas_limit.0 += 1),

@@ -19,9 +19,9 @@ mod tests;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
-use tos_runtime::{BlockOutcome, InvalidTransaction, Receipt, Transaction, View};
+use tos_runtime::{BlockOutcome, Difference, InvalidTransaction, Receipt, Transaction, View};
 
-use crate::{Finished, compare, outcome};
+use crate::{Finished, outcome, replay};
 use build::{Chain, Completed};
 use model::{BlockFile, Party};
 use source::Source;
@@ -119,8 +119,9 @@ fn execute<'f>(file: &'f BlockFile, source: &Source, threads: usize) -> Result<E
     chain.take_messages();
     let outcome = chain.engine.execute_block(&block)?;
     let mut messages = chain.take_messages();
-    if let Some(difference) = compare::difference(&sequential, &outcome) {
-        bail!("sequential and parallel execution differ: {difference}");
+    if let Some(difference) = Difference::between(&sequential, &outcome) {
+        let advice = replay::report(&chain.engine, &block, &outcome);
+        bail!("sequential and parallel execution differ: {difference}; {advice}");
     }
     let mut results = (0..).zip(outcome.results().iter().cloned());
     let mut lines = Vec::new();

@@ -221,7 +221,8 @@ impl Chain {
     pub(crate) fn execute_block(&self, block: &Block) -> BlockOutcome {
         let sequential = self.engine.execute_block_sequentially(block).expect("it executes");
         let parallel = self.engine.execute_block(block).expect("it executes");
-        super::assert_same(&sequential, &parallel, "sequential and parallel");
+        let what = "sequential and parallel";
+        super::assert_agree(&self.engine, block, &sequential, &parallel, what);
         parallel
     }
 

@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tos_runtime::{
-    BlockOutcome, ContractEngine, EngineConfig, ExecutionObserver, Genesis, MemoryStorage,
-    RedbStorage, StateKey, StateValue, Storage, TopoHeight, Transaction, TxIndex, UnverifiedBlock,
+    Block, BlockOutcome, ContractEngine, Difference, EngineConfig, ExecutionObserver, Genesis,
+    MemoryStorage, RedbStorage, ReplayBundle, StateKey, StateValue, Storage, TopoHeight,
+    Transaction, TxIndex, UnverifiedBlock,
 };
 
 use super::{Rng, account};
@@ -109,7 +110,8 @@ impl Fleet {
         let expected = execute(&self.reference, "reference");
         for (name, engine) in &self.others {
             let outcome = execute(engine, name);
-            assert_same(&expected, &outcome, &format!("{what}: reference and {name}"));
+            let what = format!("{what}: reference and {name}");
+            assert_agree(engine, &block, &expected, &outcome, &what);
             self.parallel.set(self.parallel.get() + outcome.metrics().parallel_transactions);
             engine.commit(outcome).expect("it commits");
         }
@@ -161,6 +163,23 @@ impl Fleet {
     pub(crate) fn height(&self) -> TopoHeight {
         self.reference.tip().topoheight
     }
+}
+
+/// Demands that two outcomes of a block on an engine's tip are equal to the last byte. If they are
+/// not, it leaves a replay bundle and says where.
+#[track_caller]
+pub(crate) fn assert_agree(
+    engine: &ContractEngine,
+    block: &Block,
+    expected: &BlockOutcome,
+    found: &BlockOutcome,
+    what: &str,
+) {
+    if let Some(difference) = Difference::between(expected, found) {
+        let folder = std::env::temp_dir().join("tos-bundles");
+        panic!("{what}: {difference}; {}", ReplayBundle::report(engine, block, found, &folder));
+    }
+    assert_same(expected, found, what);
 }
 
 /// Demands that two outcomes are equal to the last byte, and says where they are not.

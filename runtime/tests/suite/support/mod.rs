@@ -16,7 +16,7 @@ pub(crate) use claims::{
     assert_conserved, assert_only_nonces_and_fees, codes, receipt, undeclared, values,
 };
 pub(crate) use doctored::Doctored;
-pub(crate) use fleet::{Fleet, assert_same};
+pub(crate) use fleet::{Fleet, assert_agree, assert_same};
 pub(crate) use forward::{Forward, Reported};
 pub(crate) use generator::{Ends, Generator};
 pub(crate) use hostile::{Hostile, place, words};
