@@ -4,13 +4,15 @@
 //! executed sequentially and in parallel, compared byte for byte, committed to a database that is
 //! reopened at the end. `block FILE` executes one block described in a readable JSON file; `schedule`
 //! explains why its transactions wait, `scale` what more cores would bring; `contract` builds contracts
-//! and shows what is in them; `bench` measures what the engine promises about speed.
+//! and shows what is in them; `bench` measures what the engine promises about speed; `golden` replays
+//! the recorded chain.
 #![expect(clippy::float_arithmetic, reason = "rates and ratios for people; none enters a result")]
 
 mod bench;
 mod block_file;
 mod compare;
 mod contract;
+mod golden;
 mod module_file;
 mod outcome;
 mod report;
@@ -51,6 +53,8 @@ enum Command {
     Schedule(schedule::Options),
     /// Computes how blocks scale to more cores than this machine has.
     Scale(scale::Options),
+    /// Replays the recorded chain and compares every digest.
+    Golden(golden::Options),
     /// Builds a contract, or shows what is in one.
     #[command(subcommand)]
     Contract(contract::Command),
@@ -82,6 +86,7 @@ fn main() -> ExitCode {
         Some(Command::Bench(options)) => bench::run(&options),
         Some(Command::Schedule(options)) => schedule::run(&options),
         Some(Command::Scale(options)) => scale::run(&options),
+        Some(Command::Golden(options)) => golden::run(&options),
         Some(Command::Contract(command)) => contract::run(&command),
     };
     match finished {
