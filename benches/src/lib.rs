@@ -11,6 +11,7 @@ pub mod bombs;
 pub mod calibration;
 pub mod chain;
 pub mod conflicts;
+pub mod golden;
 pub mod guests;
 pub mod machine;
 mod mix;

@@ -5,12 +5,14 @@
 //! reopened at the end. `block FILE` executes one block described in a readable JSON file; `schedule`
 //! explains why its transactions wait, `scale` what more cores would bring; `bundle` writes a block with
 //! all it reads into a file and `replay` executes it again anywhere; `contract` builds contracts and
-//! shows what is in them; `bench` measures what the engine promises about speed.
+//! shows what is in them; `bench` measures what the engine promises about speed; `golden` replays the
+//! recorded chain.
 #![expect(clippy::float_arithmetic, reason = "rates and ratios for people; none enters a result")]
 
 mod bench;
 mod block_file;
 mod contract;
+mod golden;
 mod module_file;
 mod outcome;
 mod replay;
@@ -56,6 +58,8 @@ enum Command {
     Bundle(replay::BundleOptions),
     /// Executes the block of a bundle again and says what differs from what came out before.
     Replay(replay::ReplayOptions),
+    /// Replays the recorded chain and compares every digest.
+    Golden(golden::Options),
     /// Builds a contract, or shows what is in one.
     #[command(subcommand)]
     Contract(contract::Command),
@@ -89,6 +93,7 @@ fn main() -> ExitCode {
         Some(Command::Scale(options)) => scale::run(&options),
         Some(Command::Bundle(options)) => replay::bundle(&options),
         Some(Command::Replay(options)) => replay::replay(&options),
+        Some(Command::Golden(options)) => golden::run(&options),
         Some(Command::Contract(command)) => contract::run(&command),
     };
     match finished {

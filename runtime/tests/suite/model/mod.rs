@@ -42,6 +42,8 @@ struct Coverage {
     foreseen: usize,
     metered: usize,
     parallel: usize,
+    /// Keys that were deleted.
+    deleted: usize,
 }
 
 impl Coverage {
@@ -55,6 +57,8 @@ impl Coverage {
             *self.statuses.entry(name).or_default() += 1;
         }
         self.parallel += outcome.metrics().parallel_transactions;
+        let changes = outcome.change_set().changes().iter();
+        self.deleted += changes.filter(|change| change.new.is_none()).count();
     }
 }
 
@@ -162,17 +166,18 @@ fn random_chains_do_what_an_independent_model_does() {
         let first = workload.first_block();
         followed.run(first, &mut coverage, &format!("seed {seed}, first block"));
         for height in 2..=BLOCKS_PER_CHAIN {
-            let txs = workload.block(&followed.model.facts);
+            let txs = workload.block(&followed.model.facts, height);
             followed.run(txs, &mut coverage, &format!("seed {seed}, block {height}"));
         }
         followed.assert_conserved(&format!("seed {seed}"));
         coverage.foreseen += followed.model.foreseen;
         coverage.metered += followed.model.metered;
     }
-    let Coverage { by_code, statuses, foreseen, metered, parallel } = coverage;
+    let Coverage { by_code, statuses, foreseen, metered, parallel, deleted } = coverage;
     println!("ends by status code: {by_code:?}");
     println!("by name: {statuses:?}");
     println!("foreseen: {foreseen}, gas had a say: {metered}; in parallel: {parallel}");
+    println!("keys deleted: {deleted}");
     for code in [0, 100, 101, 102, 103, 104, 105, 106, 200, 201, 202, 999] {
         assert!(by_code.contains_key(&code), "no transaction ended with {code}: {by_code:?}");
     }
@@ -181,4 +186,5 @@ fn random_chains_do_what_an_independent_model_does() {
     }
     assert!(metered * 20 < foreseen, "gas decides too often: {metered} of {foreseen}");
     assert!(parallel > 0, "nothing was executed in parallel");
+    assert!(deleted > 3, "only {deleted} keys were deleted");
 }

@@ -17,6 +17,8 @@ pub(super) const PEOPLE: u64 = 9;
 const POOR: u64 = 3;
 /// Nobody has defined this asset.
 const UNKNOWN: AssetId = AssetId([9; 32]);
+/// Modules that only differ in bytes nobody looks at.
+const VARIANTS: u8 = 6;
 /// More gas than four nested calls need when each of them is given almost all there is.
 const NESTED_GAS: u64 = 10_000_000;
 
@@ -32,7 +34,15 @@ pub(super) fn modules() -> BTreeMap<Hash, (Guest, Vec<u8>)> {
         (Guest::Undeclared, guest!("undeclared")),
         (Guest::Proxy, guest!("proxy")),
     ];
-    modules.into_iter().map(|(guest, code)| (hash(&code), (guest, code))).collect()
+    let variants = (0..VARIANTS).map(|number| (Guest::Token, variant(number)));
+    let modules = modules.into_iter().chain(variants);
+    modules.map(|(guest, code)| (hash(&code), (guest, code))).collect()
+}
+
+/// The token in WAT once more, with a few bytes nobody looks at: code that no block has stored before.
+fn variant(number: u8) -> Vec<u8> {
+    // A custom section: its kind, its length, the length of its name, its name, its content.
+    [wasm(TOKEN), vec![0, 3, 1, b'v', number]].concat()
 }
 
 /// Makes blocks for one chain.
@@ -49,7 +59,8 @@ pub(super) struct Workload {
 
 impl Workload {
     pub(super) fn new(seed: u64) -> Self {
-        let modules = modules().into_values().collect();
+        let is_variant = |code: &[u8]| (0..VARIANTS).any(|number| variant(number) == code);
+        let modules = modules().into_values().filter(|(_, code)| !is_variant(code)).collect();
         let (nonces, contracts, natives) = Default::default();
         Self { rng: Rng::new(seed), modules, nonces, contracts, natives }
     }
@@ -75,7 +86,7 @@ impl Workload {
     }
 
     /// A random block on this state.
-    pub(super) fn block(&mut self, facts: &Facts) -> Vec<Transaction> {
+    pub(super) fn block(&mut self, facts: &Facts, height: u64) -> Vec<Transaction> {
         for number in 0..PEOPLE + POOR {
             let who = account(number);
             self.nonces.insert(number, facts.number(&Fact::Nonce(who)) as u64);
@@ -84,12 +95,12 @@ impl Workload {
         }
         let txs = self.rng.below(45);
         let mut seen = BTreeSet::new();
-        let txs: Vec<_> = (0..txs).map(|_| self.transaction()).collect();
+        let txs: Vec<_> = (0..txs).map(|_| self.transaction(height)).collect();
         // The same order with the same wrong nonce twice would be the same transaction.
         txs.into_iter().filter(|tx| seen.insert(tx.id())).collect()
     }
 
-    fn transaction(&mut self) -> Transaction {
+    fn transaction(&mut self, height: u64) -> Transaction {
         let sender = match self.rng.below(20) {
             0..=1 => PEOPLE + self.rng.below(POOR),
             2..=5 => self.rng.below(2),
@@ -111,7 +122,9 @@ impl Workload {
             0 => order.signed(sender, nonce + 1 + self.rng.below(3)),
             1 if nonce > 0 => order.signed(sender, nonce - 1),
             2 => order.gas_price(u64::MAX / 4).signed(sender, nonce),
-            3 => order.expiry(0).signed(sender, nonce),
+            3 => order.expiry(height - 1).signed(sender, nonce),
+            // The last height at which it may be included.
+            4 => self.send(sender, order.expiry(height)),
             _ => self.send(sender, order),
         }
     }
@@ -206,20 +219,31 @@ impl Workload {
             }
             Guest::Spin => Order::invoke(contract, *self.rng.pick(guest.entries()), &[])
                 .gas_limit(60_000 + self.rng.below(60_000)),
-            Guest::Undeclared => {
-                let input = [&to.to_bytes()[..], &[self.rng.below(10) as u8]].concat();
-                let mode =
-                    *self.rng.pick(&[AccessMode::Read, AccessMode::Write, AccessMode::Credit]);
-                let order = Order::invoke(contract, "touch", &input).access(to, mode);
-                match to == Address::Contract(contract) {
-                    true => order,
-                    false => order.access(contract, AccessMode::Write),
-                }
-            }
+            Guest::Undeclared => self.touch(contract, to),
             Guest::Proxy => Order::invoke(contract, *self.rng.pick(&["take", "seen"]), &[])
                 .access(contract, AccessMode::Read),
         };
         self.twisted(order)
+    }
+
+    /// Slots and counters come and go, mostly those of person 0.
+    fn touch(&mut self, contract: ContractId, to: Address) -> Order {
+        let who = if self.rng.percent(60) { account(0) } else { to };
+        let touch = match self.rng.below(10) {
+            0..=1 => 2,
+            2..=3 => 3,
+            4 => 4,
+            5 => 5,
+            _ => self.rng.below(10) as u8,
+        };
+        let input = [&who.to_bytes()[..], &[touch]].concat();
+        let modes = [AccessMode::Write, AccessMode::Write, AccessMode::Read, AccessMode::Credit];
+        let mode = *self.rng.pick(&modes);
+        let order = Order::invoke(contract, "touch", &input).access(who, mode);
+        match who == Address::Contract(contract) {
+            true => order,
+            false => order.access(contract, AccessMode::Write),
+        }
     }
 
     fn as_authority(
@@ -293,7 +317,11 @@ impl Workload {
 
     fn deploy(&mut self) -> Order {
         let supply = 100_u64.to_le_bytes();
-        match self.rng.below(6) {
+        let variant = variant(self.rng.below(u64::from(VARIANTS)) as u8);
+        match self.rng.below(8) {
+            // Stored by the first deployment that succeeds, and by no other.
+            6 => Order::deploy(variant, &[1]),
+            7 => Order::deploy(variant, &supply),
             0 => Order::deploy(self.code(Guest::Token), &supply).deposit(GOLD, 7),
             1 => Order::deploy(self.code(Guest::Counter), &[]),
             // The constructor aborts: the input has the wrong length.
