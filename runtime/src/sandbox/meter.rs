@@ -8,6 +8,7 @@ use super::prepare::UNITS_PER_GAS;
 use super::{CompiledModule, HostState, InstanceFacts};
 use crate::error::EngineError;
 use crate::execute::Interrupt;
+use crate::planted::{Bug, planted};
 use crate::types::HaltReason;
 
 /// The counters of one instance.
@@ -90,6 +91,9 @@ impl Meter {
         store: impl AsContextMut<Data = HostState>,
         purse: &Purse,
     ) -> Result<(), EngineError> {
+        if planted(Bug::HostCallsAreFree) {
+            return Ok(());
+        }
         Self::of(&store)?.set_units(store, purse.units)
     }
 
