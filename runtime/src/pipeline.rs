@@ -81,7 +81,9 @@ impl Pipeline {
             Overlay::new(Arc::clone(&self.chain), Arc::clone(table.accounts()), resolved.cells);
         let overlay = Arc::new(overlay);
         let Settled { schedule, settled } = match &resolved.cuts {
-            Some(cuts) if !self.is_watched(mode) => settle(cuts, &table, &overlay, &self.pool)?,
+            Some(cuts) if !self.is_watched(mode) || planted(Bug::SettledUnseen) => {
+                settle(cuts, &table, &overlay, &self.pool)?
+            }
             _ => Settled { schedule: Schedule::of_table(Arc::clone(&table)), settled: Vec::new() },
         };
         let schedule = Arc::new(schedule);

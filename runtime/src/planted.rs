@@ -43,6 +43,10 @@ bugs! {
     SettledDespiteConflicts: "1",
     /// A settled payment needs its fee, not the whole reserve.
     SettledWithoutReserve: "1",
+    /// What was settled and cannot be stays half settled.
+    UnsettledHalfway: "1",
+    /// Payments are settled though somebody watches when they run.
+    SettledUnseen: "8",
     /// A payment on the short way needs its fee, not the whole reserve.
     PaidWithoutReserve: "1",
     /// The outputs of each worker are handed out from the last to the first.
@@ -53,6 +57,10 @@ bugs! {
     // Verification and validation.
     /// The last signature of a batch is not looked at.
     LastSignatureUnchecked: "5",
+    /// A transaction may ask for any amount of gas.
+    GasLimitsUnchecked: "5",
+    /// A deposit may be of nothing.
+    DepositsOfNothing: "5",
     /// A block may ask for any amount of gas.
     GasOfBlocksUnchecked: "5",
     /// A block may have a transaction twice.
@@ -81,6 +89,8 @@ bugs! {
     ConservationUnchecked: "4",
     /// The producer of a block gets its fees twice.
     RewardPaidTwice: "4",
+    /// Anybody may upgrade a contract.
+    AnybodyUpgrades: "10",
     /// A contract can be upgraded in the block that deploys it.
     UpgradableAtOnce: "8",
 
@@ -117,6 +127,8 @@ bugs! {
     UnchangedKeysListed: "8",
     /// The slots of a partition are in no order, and nobody looks.
     SlotsUnsorted: "8",
+    /// Accounts with the same first bytes are in no order.
+    TiesUnsorted: "8",
     /// The state digest does not cover receipts.
     ReceiptsNotInTheDigest: "8",
     /// The hash of a block does not cover its beneficiary.
@@ -127,6 +139,8 @@ bugs! {
     // Gas and stack.
     /// Every transaction is a unit of gas too cheap.
     GasOffByOne: "7",
+    /// What a host function charges is given back.
+    HostCallsAreFree: "10",
     /// Bytes that cross between guest and host cost nothing.
     BytesAreFree: "10",
     /// State may grow for nothing.
@@ -143,6 +157,8 @@ bugs! {
     StackNotGivenBack: "7",
 
     // Calls.
+    /// A contract may say as much as it likes.
+    MessagesUnbounded: "10",
     /// A contract may be called while it runs.
     ReentryAllowed: "10",
     /// A transaction may have seventeen frames.
@@ -177,6 +193,8 @@ bugs! {
     InstancesOfOtherModules: "8",
     /// The last page of what a call wrote stays for the next one.
     RestoresAPageTooFew: "8",
+    /// Writes are told by their address alone, not by how far they reach.
+    ReachForgotten: "8",
     /// What a host function wrote into memory stays for the next call.
     WritesOfTheHostForgotten: "8",
     /// Globals stay for the next call.
@@ -191,6 +209,8 @@ bugs! {
     SimulationsLeaveTraces: "3",
     /// A commit does not reach the values in memory.
     HotStateNotUpdated: "1",
+    /// Commits in the background are answered and not made.
+    BackgroundCommitsForgotten: "9",
     /// An outcome of another tip can be committed.
     StaleOutcomesCommitted: "1",
     /// A second block at a height is answered as if it were the first.
@@ -215,8 +235,14 @@ bugs! {
     FoldForgetsRemovals: "9",
     /// The first slice of a fold says that it was the last.
     FoldClaimsToBeDone: "9",
+    /// A fold that is under way is not noted.
+    HalfAFoldForgotten: "9",
     /// A rollback leaves records.
     RollbackKeepsRecords: "9",
+    /// Pruning removes the record of the stable height.
+    PrunesARecordTooMany: "9",
+    /// Checksums of stored bytes are not looked at.
+    SealsUnread: "9",
     /// Opening does not replay the last record.
     ReplayStopsEarly: "9",
 }

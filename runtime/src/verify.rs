@@ -239,7 +239,7 @@ pub(crate) fn check_shape(
     if tx.gas_limit < intrinsic {
         return Err(InvalidTransaction::GasLimitTooLow { intrinsic, found: tx.gas_limit });
     }
-    if tx.gas_limit > params.transaction_gas_limit {
+    if tx.gas_limit > params.transaction_gas_limit && !planted(Bug::GasLimitsUnchecked) {
         return Err(InvalidTransaction::GasLimitTooHigh {
             limit: params.transaction_gas_limit,
             found: tx.gas_limit,
@@ -277,7 +277,8 @@ fn check_lengths(data: &TransactionType) -> Result<(), InvalidTransaction> {
 fn check_deposits(deposits: &[Deposit]) -> Result<(), InvalidTransaction> {
     let mut last = None;
     for (idx, deposit) in deposits.iter().enumerate() {
-        if deposit.amount.0 == 0 || last >= Some(deposit.asset) {
+        let nothing = deposit.amount.0 == 0 && !planted(Bug::DepositsOfNothing);
+        if nothing || last >= Some(deposit.asset) {
             let index = u32::try_from(idx).unwrap_or(u32::MAX);
             return Err(InvalidTransaction::Deposits { index });
         }

@@ -65,7 +65,7 @@ fn subject(code: Vec<u8>) -> Subject {
 }
 
 /// Compares an honest engine with another.
-fn against(other: impl Engine + Send + 'static, subject: &Subject) -> Result<(), Difference> {
+fn against(other: impl Engine + 'static, subject: &Subject) -> Result<(), Difference> {
     let engines: Vec<Box<dyn Engine>> = vec![Box::new(honest()), Box::new(other)];
     on_threads(1, |_| compare(&engines, subject, 5)).remove(0).map(|_| ())
 }

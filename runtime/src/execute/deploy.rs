@@ -71,7 +71,7 @@ impl Executor {
         let (Some(record), true) = (record, callable) else {
             return Err(RevertReason::NoSuchContract(contract).into());
         };
-        if record.authority != Address::Key(tx.tx.source) {
+        if record.authority != Address::Key(tx.tx.source) && !planted(Bug::AnybodyUpgrades) {
             return Err(RevertReason::NotAuthority.into());
         }
         let version = record.version.checked_add(1);

@@ -126,7 +126,9 @@ impl Live {
         let (start, end) = match told.and_then(|told| usize::try_from(told).ok()) {
             Some(union) => {
                 let from = module.info.writes_from as usize;
-                let end = from + union + WRITE_REACH as usize;
+                let end = from
+                    + union
+                    + if planted(Bug::ReachForgotten) { 0 } else { WRITE_REACH as usize };
                 (from.min(by_host.start), end.max(by_host.end).min(memory.len()))
             }
             None => (0, memory.len()),

@@ -16,6 +16,7 @@ use super::prepare::UNITS_PER_GAS;
 use super::{CompiledModule, HostState, InstanceFacts};
 use crate::error::EngineError;
 use crate::execute::Interrupt;
+use crate::planted::{Bug, planted};
 use crate::types::HaltReason;
 
 /// The counters of one instance.
@@ -109,6 +110,9 @@ impl Meter {
         mut store: impl AsContextMut<Data = HostState>,
         purse: &Purse,
     ) -> Result<(), EngineError> {
+        if planted(Bug::HostCallsAreFree) {
+            return Ok(());
+        }
         match *purse {
             Purse::Owed(units) => store.as_context_mut().data_mut().owed_units = units,
             Purse::Left(units) => Self::of(&store)?.set_units(store, units)?,

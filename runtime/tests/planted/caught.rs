@@ -73,6 +73,8 @@ pub(super) const CAUGHT: &[Caught] = &[
         Suite,
         "properties::payments::settled_payments_end_as_in_block_order",
     ),
+    bug("UnsettledHalfway", Suite, "properties::payments::settled_payments_end_as_in_block_order"),
+    bug("SettledUnseen", Suite, "payments::whoever_watches_a_block_of_payments_hears_of_each"),
     bug(
         "PaidWithoutReserve",
         Suite,
@@ -92,6 +94,22 @@ pub(super) const CAUGHT: &[Caught] = &[
         "LastSignatureUnchecked",
         Suite,
         "lessons::executors::i13_a_forged_signature_is_found_wherever_it_stands",
+    ),
+    bug(
+        "GasLimitsUnchecked",
+        Suite,
+        concat!(
+            "bad_transactions::static_faults::bad_t05_gas_below_the_intrinsic_",
+            "gas_or_above_the_maximum_is_refused",
+        ),
+    ),
+    bug(
+        "DepositsOfNothing",
+        Suite,
+        concat!(
+            "bad_transactions::static_faults::bad_t10_more_transfers_or_deposits_",
+            "than_a_limit_are_refused",
+        ),
     ),
     bug(
         "GasOfBlocksUnchecked",
@@ -153,6 +171,11 @@ pub(super) const CAUGHT: &[Caught] = &[
         "RewardPaidTwice",
         Suite,
         "lessons::money::b11_b12_b13_the_reward_is_added_once_after_the_last_transaction",
+    ),
+    bug(
+        "AnybodyUpgrades",
+        Suite,
+        "lessons::contracts::callers_of_the_block_of_an_upgrade_run_the_old_code",
     ),
     bug(
         "UpgradableAtOnce",
@@ -226,6 +249,7 @@ pub(super) const CAUGHT: &[Caught] = &[
         Suite,
         "lessons::executors::b15_the_change_set_is_sorted_whatever_was_written_first",
     ),
+    bug("TiesUnsorted", Unit, "state::overlay::order::tests::addresses_sort_as_they_compare"),
     bug("ReceiptsNotInTheDigest", Suite, "golden::the_recorded_chain_has_the_recorded_digests"),
     bug(
         "BeneficiaryNotInTheHash",
@@ -238,6 +262,7 @@ pub(super) const CAUGHT: &[Caught] = &[
         "digest::tests::lengths_around_every_boundary_hash_as_blake3_does",
     ),
     always("GasOffByOne", Suite, "laws::gas::law_07_the_same_calls_cost_the_recorded_gas"),
+    bug("HostCallsAreFree", Suite, "laws::gas::law_07_the_same_calls_cost_the_recorded_gas"),
     bug("BytesAreFree", Suite, "laws::gas::a_write_pays_for_the_bytes_it_replaces_or_removes"),
     bug("GrowthIsFree", Suite, "laws::growth::whoever_makes_the_state_grow_pays_for_every_byte"),
     bug(
@@ -256,6 +281,11 @@ pub(super) const CAUGHT: &[Caught] = &[
         "StackNotGivenBack",
         Unit,
         "sandbox::prepare::tests::metering::m16_recursion_within_the_limit_completes",
+    ),
+    bug(
+        "MessagesUnbounded",
+        Suite,
+        "host_calls::output::h13_lines_beyond_what_the_operator_keeps_are_paid_for_and_dropped",
     ),
     bug(
         "ReentryAllowed",
@@ -330,6 +360,11 @@ pub(super) const CAUGHT: &[Caught] = &[
         "laws::instances::law_1_instances_that_live_on_are_as_good_as_fresh_ones",
     ),
     bug(
+        "ReachForgotten",
+        Suite,
+        "laws::instances::law_1_instances_that_live_on_are_as_good_as_fresh_ones",
+    ),
+    bug(
         "WritesOfTheHostForgotten",
         Suite,
         "laws::instances::law_1_instances_that_live_on_are_as_good_as_fresh_ones",
@@ -354,6 +389,11 @@ pub(super) const CAUGHT: &[Caught] = &[
         "HotStateNotUpdated",
         Suite,
         "lessons::money::what_is_received_can_be_spent_in_the_same_block_and_not_before",
+    ),
+    bug(
+        "BackgroundCommitsForgotten",
+        Suite,
+        "commit::background::a_failed_write_reaches_whoever_waits_and_ends_the_engine",
     ),
     bug("StaleOutcomesCommitted", Suite, "commit::outcomes::an_outcome_of_another_parent_is_stale"),
     bug(
@@ -405,10 +445,21 @@ pub(super) const CAUGHT: &[Caught] = &[
         "storage::redb::tests::rollback_crosses_folded_and_unfolded_records",
     ),
     bug("FoldClaimsToBeDone", Unit, "storage::redb::tests::rollback_into_a_half_folded_span"),
+    bug("HalfAFoldForgotten", Unit, "storage::redb::tests::rollback_into_a_half_folded_span"),
     bug(
         "RollbackKeepsRecords",
         Unit,
         "storage::redb::tests::rollback_crosses_folded_and_unfolded_records",
+    ),
+    bug(
+        "PrunesARecordTooMany",
+        Unit,
+        "storage::redb::tests::pruning_keeps_genesis_and_what_may_be_rolled_back",
+    ),
+    bug(
+        "SealsUnread",
+        Unit,
+        "storage::redb::tests::a_corrupt_state_value_is_an_error_that_names_its_key",
     ),
     bug(
         "ReplayStopsEarly",

@@ -1,7 +1,9 @@
 //! Transfers of native units, which the parallel executor carries out in a way of its own: they end
 //! as the sequential executor says, at every limit and in every mixture.
 
-use tos_runtime::{AssetId, ContractEngine, EngineConfig, Transaction};
+use std::sync::{Arc, Mutex};
+
+use tos_runtime::{AssetId, ContractEngine, EngineConfig, ExecutionObserver, Transaction, TxIndex};
 
 use crate::support::{
     Chain, FUNDS, Fleet, GOLD, Order, Rng, account, assert_conserved, codes, fund, genesis,
@@ -163,4 +165,31 @@ fn large_blocks_of_payments_come_out_the_same_on_several_workers() {
         assert!(metrics.threads > 1 && metrics.conflicting_transactions > 200, "{metrics:?}");
         assert_conserved(&outcome, "payments");
     }
+}
+
+/// Notes which transactions it hears of.
+#[derive(Clone, Default)]
+struct Watcher(Arc<Mutex<Vec<TxIndex>>>);
+
+impl ExecutionObserver for Watcher {
+    fn transaction_finished(&self, _worker: usize, tx: TxIndex) {
+        self.0.lock().expect("nobody panics").push(tx);
+    }
+}
+
+#[test]
+fn whoever_watches_a_block_of_payments_hears_of_each() {
+    let people = 30;
+    let watcher = Watcher::default();
+    // Large enough to be settled, which would happen behind a watcher's back.
+    let config = EngineConfig { large_block_txs: 1, ..EngineConfig::default() };
+    let builder = ContractEngine::builder().genesis(genesis(people)).config(config);
+    let mut chain = Chain::build(builder.observer(watcher.clone()));
+    let pay = |number| Order::transfer(account((number + 1) % people), 1);
+    let txs = (0..people).map(|number| chain.send(number, pay(number))).collect();
+    let block = chain.block(txs);
+    chain.engine.execute_block(&block).expect("it executes");
+    let mut heard = watcher.0.lock().expect("nobody panics").clone();
+    heard.sort_unstable();
+    assert!(heard.into_iter().eq(0..people as TxIndex), "each once");
 }

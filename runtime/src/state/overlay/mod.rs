@@ -173,7 +173,9 @@ impl Overlay {
     pub(crate) fn unsettle(&self, account: AccountIdx) {
         let cell = &self.cells[account as usize];
         cell.nonce.store(cell.base.nonce.0, Ordering::Relaxed);
-        cell.native.store(cell.base.native.0, Ordering::Relaxed);
+        if !planted(Bug::UnsettledHalfway) {
+            cell.native.store(cell.base.native.0, Ordering::Relaxed);
+        }
         cell.claims.forget();
     }
 

@@ -9,6 +9,7 @@ use std::ops::Range;
 use tos_host_api::Address;
 
 use super::Overlay;
+use crate::planted::{Bug, planted};
 use crate::schedule::AccountIdx;
 
 /// An account on its way into order.
@@ -46,7 +47,7 @@ fn sort<'a>(ranked: &mut [Ranked], address: &impl Fn(AccountIdx) -> &'a Address,
         return;
     }
     for tied in ranked.chunk_by_mut(|a, b| a.rank == b.rank) {
-        if tied.len() > 1 {
+        if tied.len() > 1 && !planted(Bug::TiesUnsorted) {
             for account in &mut *tied {
                 account.rank = rank(address(account.account), round + 1);
             }

@@ -55,7 +55,10 @@ impl View {
             }
             (fold, _) => Standing {
                 folded_to: self.folded_to,
-                folding_to: fold.as_ref().map(|fold| fold.frozen.to),
+                folding_to: fold
+                    .as_ref()
+                    .filter(|_| !planted(Bug::HalfAFoldForgotten))
+                    .map(|fold| fold.frozen.to),
             },
         }
     }

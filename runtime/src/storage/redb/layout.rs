@@ -10,6 +10,7 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use redb::{ReadOnlyTable, TableDefinition};
 use tos_host_api::TopoHeight;
 
+use crate::planted::{Bug, planted};
 use crate::state::{StateKey, StateValue};
 use crate::storage::{BlockRecord, ChainMeta};
 
@@ -226,7 +227,8 @@ impl Seal {
     /// The body, if it is what was sealed.
     fn open<'a>(self, key: &[u8], stored: &'a [u8]) -> Option<&'a [u8]> {
         let (digest, body) = stored.split_at_checked(self.digest_len)?;
-        (*digest == self.digest(key, [body]).as_bytes()[..self.digest_len]).then_some(body)
+        let whole = *digest == self.digest(key, [body]).as_bytes()[..self.digest_len];
+        (whole || planted(Bug::SealsUnread)).then_some(body)
     }
 
     /// The digest of a body given in parts.

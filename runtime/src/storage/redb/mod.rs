@@ -51,6 +51,7 @@ use self::view::{Tables, View, unfolded_value};
 use self::write::{Entries, Plan, Records};
 use super::{BlockRecord, ChainMeta, CommitBatch, Storage};
 use crate::error::StorageError;
+use crate::planted::{Bug, planted};
 use crate::state::{StateKey, StateValue};
 
 /// Local choices of a [`RedbStorage`]. None of them changes what is read back.
@@ -353,7 +354,8 @@ impl Shared {
             return Ok(Records::Keep);
         };
         // Genesis stays, since it says which chain this is.
-        let limit = meta.stable_topoheight.min(folded_to).0;
+        let one = u64::from(planted(Bug::PrunesARecordTooMany));
+        let limit = meta.stable_topoheight.min(folded_to).0 + one;
         Ok(match tables.lowest_record(limit)? {
             // No overflow: it is below the limit.
             Some(lowest) => Records::Remove(lowest..limit.min(lowest.saturating_add(2))),
