@@ -74,7 +74,7 @@ pub(crate) fn journal_and_model(bytes: &[u8]) {
             break;
         }
         let run = Run::begin(&mut journal, &mut choices, &published);
-        if let Some(values) = run.to_its_end(&mut choices) {
+        if let Some(values) = run.play_out(&mut choices) {
             overlay.merge(&journal, batch, batch).expect("one transaction per batch");
             published = values;
         }
@@ -134,7 +134,7 @@ impl<'a> Run<'a> {
     }
 
     /// What it leaves behind; `None` if it fails.
-    fn to_its_end(mut self, choices: &mut Choices<'_>) -> Option<Values> {
+    fn play_out(mut self, choices: &mut Choices<'_>) -> Option<Values> {
         loop {
             match choices.below(16) {
                 step @ 0..=5 => self.money(step, choices),

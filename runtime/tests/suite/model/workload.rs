@@ -214,14 +214,18 @@ impl Workload {
             },
             Guest::Abort => Order::invoke(contract, "abort", &(amount as u32).to_le_bytes()),
             Guest::Trap => {
-                let entry = *self.rng.pick(guest.entries());
+                let entry = self.rng.pick(guest.entries());
                 Order::invoke(contract, entry, &[])
             }
-            Guest::Spin => Order::invoke(contract, *self.rng.pick(guest.entries()), &[])
-                .gas_limit(60_000 + self.rng.below(60_000)),
+            Guest::Spin => {
+                let entry = self.rng.pick(guest.entries());
+                Order::invoke(contract, entry, &[]).gas_limit(60_000 + self.rng.below(60_000))
+            }
             Guest::Undeclared => self.touch(contract, to),
-            Guest::Proxy => Order::invoke(contract, *self.rng.pick(&["take", "seen"]), &[])
-                .access(contract, AccessMode::Read),
+            Guest::Proxy => {
+                let entry = if self.rng.percent(50) { "take" } else { "seen" };
+                Order::invoke(contract, entry, &[]).access(contract, AccessMode::Read)
+            }
         };
         self.twisted(order)
     }
