@@ -110,7 +110,13 @@ impl Workload {
             0..=29 => self.transfers(),
             30..=31 => self.all_but(sender),
             32..=38 => self.burn(),
-            39..=79 => self.call(),
+            39..=73 => self.call(),
+            74..=79 => {
+                let of = |it: &&(ContractId, Guest)| it.1 == Guest::Undeclared;
+                let contract = self.contracts.iter().find(of).expect("it is deployed").0;
+                let to = self.receiver();
+                self.touch(contract, to)
+            }
             80..=91 => self.forwarded(),
             92..=95 => self.deploy(),
             _ => self.upgrade(),
@@ -214,16 +220,17 @@ impl Workload {
             },
             Guest::Abort => Order::invoke(contract, "abort", &(amount as u32).to_le_bytes()),
             Guest::Trap => {
-                let entry = self.rng.pick(guest.entries());
+                let entry = *self.rng.pick(guest.entries());
                 Order::invoke(contract, entry, &[])
             }
             Guest::Spin => {
-                let entry = self.rng.pick(guest.entries());
-                Order::invoke(contract, entry, &[]).gas_limit(60_000 + self.rng.below(60_000))
+                let entry = *self.rng.pick(guest.entries());
+                let gas_limit = 60_000 + self.rng.below(60_000);
+                Order::invoke(contract, entry, &[]).gas_limit(gas_limit)
             }
             Guest::Undeclared => self.touch(contract, to),
             Guest::Proxy => {
-                let entry = if self.rng.percent(50) { "take" } else { "seen" };
+                let entry = *self.rng.pick(&["take", "seen"]);
                 Order::invoke(contract, entry, &[]).access(contract, AccessMode::Read)
             }
         };
@@ -234,10 +241,10 @@ impl Workload {
     fn touch(&mut self, contract: ContractId, to: Address) -> Order {
         let who = if self.rng.percent(60) { account(0) } else { to };
         let touch = match self.rng.below(10) {
-            0..=1 => 2,
-            2..=3 => 3,
-            4 => 4,
-            5 => 5,
+            0..=2 => 2,
+            3..=5 => 3,
+            6 => 4,
+            7 => 5,
             _ => self.rng.below(10) as u8,
         };
         let input = [&who.to_bytes()[..], &[touch]].concat();
