@@ -137,7 +137,11 @@ fn assert_stopped(change: impl FnOnce(&mut Vec<TxResult>, &mut Vec<Change>), exp
     let next = block(&engine);
     let outcome = engine.execute_block(&next).expect("it executes");
     let record = Arc::new(tampered(&outcome.record, change));
-    engine.commit(BlockOutcome { record, ..outcome }).expect("nobody looks at it here");
+    // Nobody looks at it here, but the shadow may be faster than the write.
+    match engine.commit(BlockOutcome { record, ..outcome }) {
+        Ok(()) | Err(EngineError::Diverged { .. }) => {}
+        Err(error) => panic!("{error}"),
+    }
     let text = engine.finish_shadow().expect_err("it is found").to_string();
     assert!(text.starts_with("block 2 comes out otherwise"), "{text}");
     assert!(text.contains(expected), "{text}");
