@@ -82,7 +82,7 @@ impl Section {
         self.encoded.reserve_exact((self.encoded.len() / len + 1).min(ENCODED_GUESS_MAX) * more);
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(crate) fn into_changes(self) -> Vec<Change> {
         self.changes
     }
