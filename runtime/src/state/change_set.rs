@@ -98,7 +98,7 @@ impl Section {
         &self.changes
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(crate) fn into_changes(self) -> Vec<Change> {
         self.changes
     }
