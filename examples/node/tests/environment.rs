@@ -57,7 +57,7 @@ fn bad_c05_no_variable_of_the_environment_changes_a_byte() {
 
 #[test]
 fn bad_c06_a_debug_build_computes_what_every_other_build_computes() {
-    // The file was recorded by a release build; the test command tries the one for debugging.
+    // The test command tries the build for debugging, `.ci/run` the one for release.
     let printed = assert_recorded(&mut golden(ALL, 4), "this build");
     let profile = if cfg!(debug_assertions) { "debug" } else { "release" };
     assert!(printed.contains(&format!("{profile} build")), "{printed}");
