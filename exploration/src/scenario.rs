@@ -194,7 +194,11 @@ impl World {
             nonces[person] += 1 - early;
             tx
         });
-        transactions.collect()
+        let mut transactions: Vec<_> = transactions.collect();
+        // No block holds a transaction twice, which the same wrong nonce twice can bring about.
+        let mut ids = std::collections::BTreeSet::new();
+        transactions.retain(|tx| ids.insert(tx.id()));
+        transactions
     }
 }
 
