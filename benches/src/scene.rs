@@ -38,7 +38,7 @@ impl Scene {
     /// Those of the engine.
     pub fn with_genesis(mut world: World, genesis: Genesis) -> Result<Self> {
         let storage = SharedStorage::new(MemoryStorage::new());
-        let main = open(&storage, &genesis, cores())?;
+        let main = open(&storage, &genesis, with_threads(cores()))?;
         chain::set_up(&main, &mut world).context("the first blocks")?;
         Ok(Self { world, storage, genesis, main })
     }
@@ -64,7 +64,15 @@ impl Scene {
     /// # Errors
     /// Those of opening an engine.
     pub fn engine(&self, threads: usize) -> Result<ContractEngine> {
-        Ok(open(&self.storage, &self.genesis, threads)?)
+        self.engine_with(with_threads(threads))
+    }
+
+    /// An engine of its own on the tip, with these local choices.
+    ///
+    /// # Errors
+    /// Those of opening an engine.
+    pub fn engine_with(&self, config: EngineConfig) -> Result<ContractEngine> {
+        Ok(open(&self.storage, &self.genesis, config)?)
     }
 
     /// A block on the tip. `shape` finds every account at its first nonce.
@@ -92,12 +100,15 @@ pub fn check_success(engine: &ContractEngine, block: &Block) -> Result<()> {
     Ok(())
 }
 
+fn with_threads(threads: usize) -> EngineConfig {
+    EngineConfig { max_parallel_threads: threads, ..EngineConfig::default() }
+}
+
 fn open(
     storage: &SharedStorage,
     genesis: &Genesis,
-    threads: usize,
+    config: EngineConfig,
 ) -> Result<ContractEngine, tos_runtime::EngineError> {
-    let config = EngineConfig { max_parallel_threads: threads, ..EngineConfig::default() };
     let builder = ContractEngine::builder().storage(storage.clone()).config(config);
     builder.genesis(genesis.clone()).build()
 }

@@ -1,6 +1,7 @@
 //! What a benchmark has to say at its end: a table of its figures with the machine, and a chart.
 #![allow(clippy::float_arithmetic, reason = "figures for readers, no part of a result")]
 
+use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -118,15 +119,35 @@ impl Summary {
         }
     }
 
-    /// Writes the chart to a folder; returns its path.
+    /// The same as tables for a page in Markdown: a table per chart, a column per line.
+    #[must_use]
+    pub fn to_markdown(&self, machine: &Machine) -> String {
+        let chart = self.to_chart(machine);
+        let mut text = format!("### {}\n\n{}\n", chart.title, chart.subtitle);
+        for panel in &chart.panels {
+            let names: Vec<&str> = panel.series.iter().map(|series| &*series.name).collect();
+            let _ = write!(text, "\n{}, {}:\n\n", panel.title, panel.y);
+            let _ = writeln!(text, "| {} | {} |", panel.x, names.join(" | "));
+            let _ = writeln!(text, "|---|{}", "---|".repeat(names.len()));
+            for (place, name) in panel.places.iter().enumerate() {
+                let figure = |series: &Series| series.values[place].map_or("-".into(), digits);
+                let figures: Vec<String> = panel.series.iter().map(figure).collect();
+                let _ = writeln!(text, "| {name} | {} |", figures.join(" | "));
+            }
+        }
+        text
+    }
+
+    /// Writes the chart and the tables to a folder; returns their paths.
     ///
     /// # Errors
-    /// The folder or the file cannot be written.
-    pub fn write_chart(&self, machine: &Machine, folder: &Path) -> io::Result<PathBuf> {
+    /// The folder or a file cannot be written.
+    pub fn write(&self, machine: &Machine, folder: &Path) -> io::Result<[PathBuf; 2]> {
         std::fs::create_dir_all(folder)?;
-        let path = folder.join(format!("{}.svg", self.name));
-        std::fs::write(&path, self.to_chart(machine).to_svg())?;
-        Ok(path)
+        let paths = ["svg", "md"].map(|kind| folder.join(format!("{}.{kind}", self.name)));
+        std::fs::write(&paths[0], self.to_chart(machine).to_svg())?;
+        std::fs::write(&paths[1], self.to_markdown(machine))?;
+        Ok(paths)
     }
 }
 
@@ -135,6 +156,15 @@ impl Case {
     fn us_each(&self) -> f64 {
         let run = if self.times.is_empty() { us(Duration::ZERO) } else { median_us(&self.times) };
         run / self.txs.max(1) as f64
+    }
+}
+
+/// Two digits that say something, more of a large number.
+fn digits(us: f64) -> String {
+    match us {
+        us if us >= 10.0 => format!("{us:.0}"),
+        us if us >= 1.0 => format!("{us:.1}"),
+        us => format!("{us:.2}"),
     }
 }
 
@@ -193,10 +223,21 @@ mod tests {
     }
 
     #[test]
-    fn the_chart_is_written_under_its_name() {
+    fn the_page_has_a_row_per_place_and_a_column_per_line() {
+        let page = summary().to_markdown(&machine());
+        let expected = "### parallel\n\nA processor, 2 cores, unknown memory, linux; commit abc\n\n\
+                        transfers, us per transaction:\n\n\
+                        | conflicts | 1 thread | 2 threads |\n|---|---|---|\n\
+                        | 0 % | 10 | 6.0 |\n| 50 % | 8.0 | - |\n";
+        assert_eq!(page, expected);
+    }
+
+    #[test]
+    fn chart_and_page_are_written_under_their_name() {
         let folder = tempfile::tempdir().unwrap();
-        let path = summary().write_chart(&machine(), &folder.path().join("deep/down")).unwrap();
-        assert!(path.ends_with("deep/down/parallel.svg"));
-        assert!(std::fs::read_to_string(path).unwrap().starts_with("<svg"));
+        let [chart, page] = summary().write(&machine(), &folder.path().join("deep/down")).unwrap();
+        assert!(chart.ends_with("deep/down/parallel.svg") && page.ends_with("parallel.md"));
+        assert!(std::fs::read_to_string(chart).unwrap().starts_with("<svg"));
+        assert!(std::fs::read_to_string(page).unwrap().starts_with("### parallel"));
     }
 }

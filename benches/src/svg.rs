@@ -102,6 +102,11 @@ impl Panel {
             self.draw_series(svg, series, &scale, colour);
             let y = TOP + 10.0 + 22.0 * number as f64;
             line(svg, (RIGHT + 20.0, y), (RIGHT + 44.0, y), colour);
+            let _ = writeln!(
+                svg,
+                "<circle cx=\"{:.1}\" cy=\"{y:.1}\" r=\"4\" fill=\"{colour}\"></circle>",
+                RIGHT + 32.0
+            );
             text(svg, (RIGHT + 52.0, y + 4.0), "", &series.name);
         }
     }
@@ -238,7 +243,9 @@ mod tests {
     #[test]
     fn a_chart_has_a_mark_for_every_value_and_escapes_names() {
         let svg = chart(&[1.0, 2.5, 3.0]);
-        assert_eq!(svg.matches("<circle").count(), 3 * 2 * 2);
+        assert_eq!(svg.matches("<title>").count(), 3 * 2 * 2);
+        // And one beside each name.
+        assert_eq!(svg.matches("<circle").count(), 3 * 2 * 2 + 2 * 2);
         assert_eq!(svg.matches("<polyline").count(), 4);
         assert!(svg.contains("a &lt; b &amp; c") && !svg.contains("a < b"));
         // Every element that is opened is closed.

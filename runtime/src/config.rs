@@ -22,7 +22,8 @@ pub struct EngineConfig {
     /// Accounts and slots kept in memory between blocks; beyond it the longest unused ones go.
     pub state_cache_entries: usize,
     /// Transactions from which on a block is cut into pieces that all threads resolve, and its
-    /// payments are settled account by account. Below, doing that takes longer than it gains.
+    /// payments are settled account by account. Below, doing that takes longer than it gains; the
+    /// bench `block_size` shows both.
     pub large_block_txs: usize,
     /// `true` keeps instances of contracts from call to call, restored to what a fresh one is;
     /// `false` makes a fresh one for each call, which takes several times as long.
@@ -70,7 +71,7 @@ impl Default for EngineConfig {
             enable_parallel_execution: true,
             module_cache_bytes: 256 << 20,
             state_cache_entries: 4_000_000,
-            large_block_txs: 1_024,
+            large_block_txs: 256,
             reuse_instances: true,
             view_gas_limit: Gas(100_000_000),
             shadow_sample: 0,

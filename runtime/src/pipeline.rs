@@ -73,7 +73,7 @@ impl Pipeline {
             Mode::Parallel { .. } => self.cut_min,
         };
         let rules = self.rules.at(block.context().topoheight);
-        let resolved = resolve(block, &rules.params, &self.chain, &self.pool, cut_min)?;
+        let resolved = resolve(block, rules, &self.chain, &self.pool, cut_min)?;
         metrics.stages.resolve = time.lap();
 
         let table = Arc::new(resolved.table);

@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use criterion::{BenchmarkId, Criterion, Throughput};
+use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput};
 use tos_benches::bench::must;
 use tos_benches::machine::{Machine, cores, processor_time, resident_bytes};
 use tos_benches::summary::{Case, Summary};
@@ -50,9 +50,9 @@ pub(crate) fn run(name: &'static str, x: &str, measure: impl FnOnce(&mut Harness
         return;
     }
     println!("\n{}", harness.summary.to_text(&machine));
-    match harness.summary.write_chart(&machine, &folder()) {
-        Ok(path) => println!("chart: {}", path.display()),
-        Err(error) => eprintln!("the chart cannot be written: {error}"),
+    match harness.summary.write(&machine, &folder()) {
+        Ok([chart, page]) => println!("chart: {}\ntable: {}", chart.display(), page.display()),
+        Err(error) => eprintln!("chart and table cannot be written: {error}"),
     }
 }
 
@@ -66,6 +66,9 @@ impl Harness {
         let memory = resident_bytes();
         let mut group = self.criterion.benchmark_group(format!("{}/{panel}", self.name));
         group.throughput(Throughput::Elements(txs as u64));
+        // Samples of equal length: otherwise the last of ten takes ten times as long as the first,
+        // which of large blocks is seconds.
+        group.sampling_mode(SamplingMode::Flat);
         group.bench_function(BenchmarkId::new(series, at), |bencher| {
             bencher.iter_custom(|iterations| {
                 let (start, before) = (Instant::now(), processor_time());

@@ -6,9 +6,11 @@
 //! tip again, which leaves no trace. `benches/README.md` tells what each figure includes.
 #![allow(clippy::float_arithmetic, reason = "figures for readers, no part of a result")]
 
+mod apart;
 mod calls;
 mod durable;
 mod figure;
+mod floor;
 mod memory;
 mod signatures;
 mod stage;

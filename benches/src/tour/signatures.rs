@@ -51,7 +51,7 @@ pub(super) fn measure(
     figures.add(Figure {
         name: "p10_ratio",
         row: "P10",
-        what: "signatures per second to ed25519-zebra's batches, all threads".into(),
+        what: "signatures per second by those of ed25519-zebra's own batches, all threads".into(),
         value: median_ratio(&bare, &ours),
         unit: "",
         target: Some(Target::AtLeast(0.9)),

@@ -17,6 +17,8 @@ pub(super) struct Stage {
     pub(super) two: ContractEngine,
     /// One thread, parallel execution enabled.
     pub(super) one: ContractEngine,
+    /// The same again, which shares nothing with it but the storage.
+    pub(super) another: ContractEngine,
     /// As many threads as the machine has.
     pub(super) all: ContractEngine,
 }
@@ -36,9 +38,9 @@ impl Stage {
     pub(super) fn new(sizes: &Sizes, seed: u64) -> Result<Self> {
         let scene = Scene::new(sizes.accounts, sizes.calls, seed)?;
         let two = scene.engine(2)?;
-        let one = scene.engine(1)?;
+        let (one, another) = (scene.engine(1)?, scene.engine(1)?);
         let all = if cores() == 2 { two.clone() } else { scene.engine(cores())? };
-        Ok(Self { scene, two, one, all })
+        Ok(Self { scene, two, one, another, all })
     }
 
     /// See [`Scene::block`].

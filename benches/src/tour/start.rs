@@ -42,9 +42,9 @@ pub(super) fn measure(sizes: &Sizes, options: &Options, figures: &mut Figures) -
         let target = Some(Target::AtMost(target));
         figures.add(Figure { name, row: "P9", what, value, unit, target });
     };
-    let what = format!("open with {} contracts, to the first call", sizes.opened.0);
+    let what = format!("opening a chain with {} contracts, to its first receipt", sizes.opened.0);
     add("p9_start_s", what, median_us(&starts) / 1e6, "s", 1.0);
-    let what = "load a compiled token module".to_owned();
+    let what = "loading a compiled token module".to_owned();
     add("p9_load_us", what, median(loads), "us", 200.0);
     Ok(())
 }

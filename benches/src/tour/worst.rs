@@ -32,7 +32,7 @@ pub(super) fn measure(
     figures.add(Figure {
         name: "p4_worst",
         row: "P4",
-        what: format!("sequential to parallel, all threads; worst: {name}"),
+        what: format!("time of the sequential executor by ours, worst of 17: {name}"),
         value,
         unit: "",
         target: Some(Target::AtLeast(0.97)),

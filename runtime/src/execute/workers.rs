@@ -2,7 +2,8 @@
 //! at a time; the thread that asks takes part as worker 0.
 //!
 //! The stages of a block follow each other closely, and waking a thread takes longer than a short
-//! stage: who waits looks for a few tens of microseconds before it sleeps.
+//! stage: who waits looks for a few tens of microseconds before it sleeps, and a thread that has not
+//! woken up when the caller is done with all there was to do is not waited for.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -20,9 +21,10 @@ use crate::sync::{Condvar, Mutex, spin_loop};
 /// space; only what is touched takes memory.
 const WORKER_STACK_BYTES: usize = WASM_STACK_BYTES + (4 << 20);
 
-/// Work that several workers share.
+/// Work that several workers share: each takes of it as long as there is some.
 pub(crate) trait Job: Send + Sync + 'static {
-    /// The part of worker `worker`, counted from 0.
+    /// The part of worker `worker`, counted from 0. When worker 0 returns, nothing is left for
+    /// workers that have not begun: they never will.
     fn run(&self, worker: usize);
 }
 
@@ -39,13 +41,14 @@ struct Worker {
 }
 
 struct Task {
-    job: Arc<dyn Job>,
     worker: usize,
     latch: Arc<Latch>,
 }
 
-/// Counts workers that are still running and keeps the first panic.
+/// Lets workers begin, counts those that are running and keeps the first panic.
 struct Latch {
+    /// `None` when it is too late to begin. Locked before `panic`, if both are.
+    job: Mutex<Option<Arc<dyn Job>>>,
     /// Changed under the lock; read without it by who only looks.
     running: AtomicUsize,
     panic: Mutex<Option<String>>,
@@ -82,25 +85,27 @@ impl WorkerPool {
     /// [`EngineError::WorkerPanicked`] when a worker panicked; the others have finished too.
     pub(crate) fn run(&self, job: &Arc<impl Job>, workers: usize) -> Result<(), EngineError> {
         let helpers = &self.threads[..workers.clamp(1, self.len()) - 1];
+        if helpers.is_empty() {
+            let own = catch_unwind(AssertUnwindSafe(|| job.run(0)));
+            return own.map_err(|payload| panicked(panic_message(&*payload)));
+        }
         let latch = Arc::new(Latch {
-            running: AtomicUsize::new(helpers.len()),
+            job: Mutex::new(Some(Arc::clone(job) as Arc<dyn Job>)),
+            running: AtomicUsize::new(0),
             panic: Mutex::new(None),
             done: Condvar::new(),
         });
         for (helper, worker) in helpers.iter().zip(1..) {
-            let job = Arc::clone(job) as Arc<dyn Job>;
-            let task = Task { job, worker, latch: Arc::clone(&latch) };
+            let task = Task { worker, latch: Arc::clone(&latch) };
             if helper.tasks.as_ref().is_none_or(|tasks| tasks.send(task).is_err()) {
-                latch.finish(Some("a worker thread is gone".into()));
+                latch.note("a worker thread is gone".into());
             }
         }
         let own = catch_unwind(AssertUnwindSafe(|| job.run(0)));
+        latch.close();
         let panic = latch.wait();
         let own = own.err().map(|payload| panic_message(&*payload));
-        match own.or(panic) {
-            Some(message) => Err(EngineError::WorkerPanicked { tx: None, message }),
-            None => Ok(()),
-        }
+        own.or(panic).map_or(Ok(()), |message| Err(panicked(message)))
     }
 
     /// Computes `part(0)`, `part(1)` ... on the workers; results in order.
@@ -138,8 +143,9 @@ impl Drop for WorkerPool {
 /// A worker thread: waits for tasks until the pool is dropped.
 fn work(inbox: &Receiver<Task>) {
     let mut looks = 0;
-    while let Some(Task { job, worker, latch }) = next_task(inbox, looks) {
+    while let Some(Task { worker, latch }) = next_task(inbox, looks) {
         looks = LOOKS_FOR_JOB;
+        let Some(job) = latch.begin() else { continue };
         let outcome = catch_unwind(AssertUnwindSafe(|| job.run(worker)));
         // Before the latch opens: the caller may want to be the job's only owner.
         drop(job);
@@ -159,7 +165,32 @@ fn next_task(inbox: &Receiver<Task>, looks: usize) -> Option<Task> {
     inbox.recv().ok()
 }
 
+fn panicked(message: String) -> EngineError {
+    EngineError::WorkerPanicked { tx: None, message }
+}
+
 impl Latch {
+    /// The job, if there is still something to do. Whoever gets it has to [`Latch::finish`].
+    fn begin(&self) -> Option<Arc<dyn Job>> {
+        let job = self.job.lock();
+        if job.is_some() {
+            // Under the lock: who closes sees everybody who has begun.
+            self.running.fetch_add(1, Ordering::Relaxed);
+        }
+        job.as_ref().map(Arc::clone)
+    }
+
+    /// Nobody begins any more.
+    fn close(&self) {
+        let job = self.job.lock().take();
+        drop(job);
+    }
+
+    /// Keeps a message if it is the first.
+    fn note(&self, message: String) {
+        self.panic.lock().get_or_insert(message);
+    }
+
     fn finish(&self, message: Option<String>) {
         let mut panic = self.panic.lock();
         if let Some(message) = message {
@@ -205,6 +236,66 @@ impl<T: Send + 'static, F: Fn(usize) -> T + Send + Sync + 'static> Job for MapJo
             }
             let result = (self.part)(idx);
             self.results.lock().push((idx, result));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Barrier;
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    use super::*;
+
+    /// Keeps one worker, and the caller with it, until it is told to go on.
+    struct Busy {
+        begun: Barrier,
+        over: Mutex<mpsc::Receiver<()>>,
+        told: Mutex<Option<bool>>,
+    }
+
+    impl Job for Busy {
+        fn run(&self, worker: usize) {
+            self.begun.wait();
+            if worker == 1 {
+                // Long enough to say that nobody tells it, short enough to end.
+                let told = self.over.lock().recv_timeout(Duration::from_secs(60)).is_ok();
+                *self.told.lock() = Some(told);
+            }
+        }
+    }
+
+    #[test]
+    fn a_worker_that_has_not_begun_is_not_waited_for() {
+        // A caller who had done everything itself waited for the other worker to wake up and find
+        // nothing to do: a block of 64 transfers took four times as long as on one thread.
+        let pool = WorkerPool::new(2).unwrap();
+        let (over, told) = mpsc::channel();
+        let begun = Barrier::new(3);
+        let busy = Arc::new(Busy { begun, over: Mutex::new(told), told: Mutex::default() });
+        std::thread::scope(|scope| {
+            scope.spawn(|| pool.run(&busy, 2).unwrap());
+            busy.begun.wait();
+            // The only other worker is taken, and so it stays until this is done.
+            assert_eq!(pool.map(5, |part| part * 2).unwrap(), [0, 2, 4, 6, 8]);
+            over.send(()).unwrap();
+        });
+        assert_eq!(*busy.told.lock(), Some(true));
+    }
+
+    #[test]
+    fn nobody_holds_a_job_that_is_done() {
+        let pool = WorkerPool::new(3).unwrap();
+        for parts in 1..200 {
+            let data = Arc::new(());
+            let held = Arc::clone(&data);
+            let done = pool.map(parts % 7, move |part| {
+                let _held = &held;
+                part
+            });
+            assert_eq!(done.unwrap().len(), parts % 7);
+            assert!(Arc::into_inner(data).is_some(), "somebody holds a job of {parts} parts");
         }
     }
 }

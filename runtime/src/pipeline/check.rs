@@ -7,6 +7,7 @@ use tos_host_api::{Hash, TxIndex};
 use crate::config::ProtocolParams;
 use crate::error::InvalidBlock;
 use crate::planted::{Bug, planted};
+use crate::protocol::Rules;
 use crate::types::Block;
 use crate::verify::VerifiedTransaction;
 
@@ -14,15 +15,15 @@ use crate::verify::VerifiedTransaction;
 ///
 /// # Errors
 /// The first fault found; nothing has run.
-pub(crate) fn check_block(block: &Block, params: &ProtocolParams) -> Result<(), InvalidBlock> {
+pub(crate) fn check_block(block: &Block, rules: &Rules) -> Result<(), InvalidBlock> {
+    let Rules { params, params_id, .. } = rules;
     let txs = block.transactions();
     check_count(txs.len(), params)?;
-    let params_id = params.id();
     let (mut bytes, mut gas) = (0_u64, 0_u128);
     let mut ids = HashMap::<Hash, TxIndex, foldhash::fast::RandomState>::default();
     ids.reserve(txs.len());
     for (index, tx) in (0..).zip(txs) {
-        if tx.params_id() != params_id {
+        if tx.params_id() != *params_id {
             return Err(InvalidBlock::ForeignVerification { index });
         }
         if let Some(first) = ids.insert(tx.id(), index)

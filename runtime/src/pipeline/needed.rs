@@ -22,8 +22,8 @@ impl Pipeline {
     /// always had; so the set is exact, and there is no recording twin of the journal that could
     /// disagree with it. A transaction with `n` accounts runs at most `2n + 1` times.
     pub(crate) fn needed_access(&self, block: &Block) -> Result<Vec<AccessSet>, EngineError> {
-        let params = &self.rules.at(block.context().topoheight).params;
-        let resolved = resolve(block, params, &self.chain, &self.pool, usize::MAX)?;
+        let rules = self.rules.at(block.context().topoheight);
+        let resolved = resolve(block, rules, &self.chain, &self.pool, usize::MAX)?;
         let table = resolved.table;
         let addresses = Arc::clone(table.accounts());
         let overlay = Overlay::new(Arc::clone(&self.chain), addresses, resolved.cells);

@@ -149,6 +149,8 @@ pub(crate) struct RuleBook {
 pub(crate) struct Rules {
     since: TopoHeight,
     pub(crate) params: Arc<ProtocolParams>,
+    /// [`ProtocolParams::id`] of them: hashing them takes as long as executing a few transfers.
+    pub(crate) params_id: Hash,
     /// How modules are prepared: compiled forms of periods with equal prices are the same.
     pub(crate) preparation: Arc<Preparation>,
 }
@@ -157,7 +159,7 @@ impl Rules {
     /// Rules that begin to hold at a height.
     pub(crate) fn new(since: TopoHeight, params: ProtocolParams) -> Self {
         let preparation = Arc::new(Preparation::new(params.costs.operators.clone()));
-        Self { since, params: Arc::new(params), preparation }
+        Self { since, params_id: params.id(), params: Arc::new(params), preparation }
     }
 
     /// The first height they hold at.
@@ -170,7 +172,7 @@ impl Rules {
     /// the first transaction that costs something else.
     pub(crate) fn announced_at(&self, topoheight: TopoHeight) -> Option<Hash> {
         // What holds from genesis on is in the digest of genesis.
-        (topoheight == self.since && topoheight > TopoHeight::ZERO).then(|| self.params.id())
+        (topoheight == self.since && topoheight > TopoHeight::ZERO).then_some(self.params_id)
     }
 }
 

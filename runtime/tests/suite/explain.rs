@@ -62,6 +62,23 @@ fn a_recorded_execution_is_the_same_execution() {
     }
 }
 
+#[test]
+fn payments_are_recorded_several_at_a_time_and_none_is_left_out() {
+    let mut chain = chain(10, 2);
+    let pay = |idx: u64| chain.send(1 + idx % 9, Order::transfer(account(10), 1));
+    let txs: Vec<Transaction> = (0..300).map(pay).collect();
+    let block = chain.block(txs);
+    let all: Vec<u32> = (0..300).collect();
+    for (detail, together) in
+        [(RecordingDetail::Slices, true), (RecordingDetail::Transactions, false)]
+    {
+        let outcome = chain.engine.execute_block_recorded(&block, 2, detail).expect("it executes");
+        assert_eq!(recorded(&outcome), all);
+        let slices = outcome.recording().expect("recorded").slices(0).count();
+        assert_eq!(slices < 300, together, "{slices} slices");
+    }
+}
+
 /// The sets that these transactions of the next block need.
 fn needed(chain: &mut Chain, txs: Vec<Transaction>) -> (Vec<AccessSet>, BlockOutcome) {
     let block = chain.block(txs);

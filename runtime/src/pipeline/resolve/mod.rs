@@ -25,6 +25,7 @@ use crate::access;
 use crate::config::ProtocolParams;
 use crate::error::EngineError;
 use crate::execute::{Terms, WorkerPool};
+use crate::protocol::Rules;
 use crate::schedule::{AccessTable, AccountIdx, TableBuilder, TableTx, index_u32};
 use crate::state::{AccountCell, ChainState};
 use crate::types::Block;
@@ -57,16 +58,16 @@ pub(crate) struct Cuts {
 /// [`EngineError::InvalidBlock`] with the first fault of the block, or the storage failed.
 pub(crate) fn resolve(
     block: &Block,
-    params: &Arc<ProtocolParams>,
+    rules: &Rules,
     chain: &Arc<ChainState>,
     pool: &WorkerPool,
     cut_min: usize,
 ) -> Result<Resolved, EngineError> {
     if block.transactions().len() < cut_min {
-        check_block(block, params)?;
+        check_block(block, rules)?;
         resolve_at_once(block, chain)
     } else {
-        resolve_in_parts(block, params, chain, pool)
+        resolve_in_parts(block, rules, chain, pool)
     }
 }
 
@@ -87,15 +88,15 @@ fn resolve_at_once(block: &Block, chain: &ChainState) -> Result<Resolved, Engine
 
 fn resolve_in_parts(
     block: &Block,
-    params: &Arc<ProtocolParams>,
+    rules: &Rules,
     chain: &Arc<ChainState>,
     pool: &WorkerPool,
 ) -> Result<Resolved, EngineError> {
     let pieces = PIECES_PER_WORKER * pool.len();
-    let parts = Arc::new(list_references(block, params, chain, pool, pieces)?);
-    let (suspect, ranges) = number_accounts(&parts, params, chain, pool, pieces)?;
+    let parts = Arc::new(list_references(block, rules, chain, pool, pieces)?);
+    let (suspect, ranges) = number_accounts(&parts, &rules.params, chain, pool, pieces)?;
     if suspect {
-        check_block(block, params)?;
+        check_block(block, rules)?;
     }
     let ranges = Arc::new(ranges);
     let numbered = {
@@ -128,14 +129,14 @@ fn resolve_in_parts(
 /// First cut: the transactions into parts.
 fn list_references(
     block: &Block,
-    params: &Arc<ProtocolParams>,
+    rules: &Rules,
     chain: &Arc<ChainState>,
     pool: &WorkerPool,
     pieces: usize,
 ) -> Result<Vec<Part>, EngineError> {
     let (block, chain) = (block.clone(), Arc::clone(chain));
-    let params_id = params.id();
-    let terms = Terms { chain_id: params.chain_id, topoheight: block.context().topoheight };
+    let params_id = rules.params_id;
+    let terms = Terms { chain_id: rules.params.chain_id, topoheight: block.context().topoheight };
     pool.map(pieces, move |piece| {
         let range = piece_of(block.transactions().len(), piece, pieces);
         let extra = block.beneficiary().filter(|_| piece + 1 == pieces);

@@ -26,6 +26,10 @@ fn sender(number: u64) -> PublicKey {
     PublicKey(key(number).verification_key().into())
 }
 
+fn rules(params: &ProtocolParams) -> Rules {
+    Rules::new(TopoHeight::ZERO, params.clone())
+}
+
 fn params() -> Arc<ProtocolParams> {
     Arc::new(ProtocolParams::new(ChainId(1)))
 }
@@ -163,7 +167,7 @@ fn every_contract_is_named_and_few_transactions_name_them() {
     let all = contracts(&block, 0..900);
     assert!(all.len() > 1);
     let pool = WorkerPool::new(2).unwrap();
-    let parts = resolve_in_parts(&block, &params(), &chain(), &pool).unwrap();
+    let parts = resolve_in_parts(&block, &rules(&params()), &chain(), &pool).unwrap();
     let whole = resolve_at_once(&block, &chain()).unwrap();
     for txs in [parts.contract_txs, whole.contract_txs] {
         assert_eq!(contracts(&block, txs.iter().copied()), all);
@@ -186,7 +190,7 @@ fn parts_come_to_the_same_as_the_whole() {
             let whole = found(&resolve_at_once(&block, &chain()).unwrap(), &cold);
             // Cold, then warm, then once more: a second numbering must not see the first.
             for _ in 0..3 {
-                let parts = resolve_in_parts(&block, &params, &cold, &pool).unwrap();
+                let parts = resolve_in_parts(&block, &rules(&params), &cold, &pool).unwrap();
                 assert!(found(&parts, &cold) == whole, "{workers} workers, seed {seed}");
             }
         }
@@ -200,8 +204,8 @@ fn two_numberings_at_once_keep_out_of_each_others_way() {
     let whole = |block| found(&resolve_at_once(block, &chain).unwrap(), &chain);
     let (first_whole, second_whole) = (whole(&first), whole(&second));
     let resolve_often = |block: &Block| {
-        let pool = WorkerPool::new(2).unwrap();
-        let resolve = |_| found(&resolve_in_parts(block, &params, &chain, &pool).unwrap(), &chain);
+        let (pool, rules) = (WorkerPool::new(2).unwrap(), rules(&params));
+        let resolve = |_| found(&resolve_in_parts(block, &rules, &chain, &pool).unwrap(), &chain);
         (0..50).map(resolve).collect::<Vec<_>>()
     };
     std::thread::scope(|scope| {
@@ -216,9 +220,10 @@ fn faults_of_large_blocks_are_those_of_small_ones() {
     let mut params = params();
     let pool = WorkerPool::new(2).unwrap();
     let fault = |block: &Block, params: &Arc<ProtocolParams>| {
-        let parts = resolve_in_parts(block, params, &chain(), &pool).map(|_| ());
+        let rules = &rules(params);
+        let parts = resolve_in_parts(block, rules, &chain(), &pool).map(|_| ());
         let found = parts.expect_err("the block has a fault").to_string();
-        let EngineError::InvalidBlock(expected) = check_block(block, params).unwrap_err().into()
+        let EngineError::InvalidBlock(expected) = check_block(block, rules).unwrap_err().into()
         else {
             panic!("a fault of a block is an invalid block");
         };
