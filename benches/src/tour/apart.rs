@@ -1,7 +1,7 @@
-//! What the machine allows: two engines that share nothing, each on a thread of its own, at the
-//! same time and one after the other. No engine on two threads can gain more than two engines do
-//! that never wait for each other, since what they still share is the machine's: memory, the last
-//! cache, and who else uses it.
+//! What two engines that never wait for each other gain, each on a thread of its own: at the same
+//! time and one after the other. What they still share is the machine (memory, the last cache, and
+//! who else uses it) and the process: the kernel hands out and takes back its memory, for both.
+//! Two processes share less, see `benches/apart`.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -93,8 +93,8 @@ impl Apart {
     }
 }
 
-/// How often the time of both at once goes into their times one after the other: 2 on a machine
-/// whose cores share nothing.
+/// How often the time of both at once goes into their times one after the other: 2 where they share
+/// nothing.
 pub(super) fn gain(rounds: &[Round]) -> f64 {
     let gain = |round: &Round| (us(round.own) + us(round.other)) / us(round.together);
     median(rounds.iter().map(gain).collect())

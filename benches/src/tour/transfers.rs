@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 
 use super::apart::{self, Apart, Job, gain};
-use super::calls::MACHINE_ALLOWS;
+use super::calls::TWO_ENGINES;
 use super::stage::{Sample, Stage, column, warm};
 use super::{Figure, Figures, Options, Sizes, Target};
 use crate::shapes;
@@ -114,7 +114,7 @@ pub(super) fn measure(
         "",
         Some(Target::AtLeast(1.6)),
     );
-    add("p3_transfers_machine", "P3", MACHINE_ALLOWS, gain(&aparts), "", None);
+    add("p3_transfers_machine", "P3", TWO_ENGINES, gain(&aparts), "", None);
     add(
         "p5_ratio",
         "P5",

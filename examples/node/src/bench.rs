@@ -114,8 +114,7 @@ fn to_text(tour: &Tour) -> String {
         text,
         "\n{met} of {} targets met. \"A by B\" is A divided by B and has no unit: a transfer at <= 1 by \
          the yardstick's\ntime is as fast as a bare single-threaded HashMap. Rows without a target say \
-         what this machine allows\nor what else there is to know. What each figure includes: \
-         benches/README.md. All times: --json.",
+         what else there is\nto know. What each figure includes: benches/README.md. All times: --json.",
         verdicts.len()
     );
     text
