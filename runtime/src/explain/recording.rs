@@ -8,8 +8,8 @@ use tos_host_api::TxIndex;
 
 use crate::metrics::Stopwatch;
 
-/// How long a slice should be, in nanoseconds. A clock reading takes 25 ns and as long again,
-/// because it waits for all memory that is on its way: this way it stays below a hundredth of the
+/// How long a slice should be, in nanoseconds. A clock reading takes some 25 ns, and
+/// more where it waits for memory that is on its way: this way it stays below a hundredth of the
 /// work it measures, and a picture of the block stays sharp.
 const SLICE_NS: u64 = 12_000;
 /// Most transactions of a slice.
