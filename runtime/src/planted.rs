@@ -203,6 +203,8 @@ bugs! {
     GrownMemoryKept: "8",
 
     // Commit.
+    /// What a proposer claims about the state is not compared.
+    ClaimsUnchecked: "1",
     /// Executing a block changes the tip.
     CandidatesLeaveTraces: "3",
     /// Simulating a transaction changes the tip.

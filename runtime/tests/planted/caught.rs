@@ -380,6 +380,11 @@ pub(super) const CAUGHT: &[Caught] = &[
         "laws::instances::law_1_instances_that_live_on_are_as_good_as_fresh_ones",
     ),
     bug(
+        "ClaimsUnchecked",
+        Suite,
+        "bad_blocks::claimed::bad_b17_a_block_that_leads_elsewhere_than_claimed_is_refused",
+    ),
+    bug(
         "CandidatesLeaveTraces",
         Suite,
         "commit::outcomes::two_candidate_blocks_on_one_parent_do_not_see_each_other",
