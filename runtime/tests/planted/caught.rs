@@ -440,6 +440,21 @@ pub(super) const CAUGHT: &[Caught] = &[
         "storage::redb::crash_tests::a_commit_that_has_returned_survives_power_loss",
     ),
     bug(
+        "OnePhaseCommits",
+        Suite,
+        "crash::images::bad_s02_a_commit_is_on_the_disk_before_the_header_says_that_it_is_the_newest",
+    ),
+    bug(
+        "StorageNotPoisoned",
+        Suite,
+        "crash::errors::bad_s04_after_an_error_of_the_disk_nothing_is_tried_again_and_nothing_is_lost",
+    ),
+    bug(
+        "HalfAFoldUnread",
+        Suite,
+        "crash::images::bad_s02_a_power_cut_leaves_the_last_acknowledged_block_or_the_one_in_flight",
+    ),
+    bug(
         "FoldStopsEarly",
         Unit,
         "storage::redb::tests::reopening_finds_the_same_chain_with_and_without_folding",
