@@ -452,7 +452,7 @@ pub(super) const CAUGHT: &[Caught] = &[
     bug(
         "HalfAFoldUnread",
         Suite,
-        "crash::images::bad_s02_a_power_cut_leaves_the_last_acknowledged_block_or_the_one_in_flight",
+        "crash::images::bad_s02_what_is_undone_after_a_crash_inside_a_fold_stays_undone",
     ),
     bug(
         "FoldStopsEarly",
