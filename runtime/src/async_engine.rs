@@ -8,6 +8,7 @@
 use std::future::Future;
 
 use tokio::sync::oneshot;
+use tos_host_api::Hash;
 
 use crate::engine::{Background, ContractEngine};
 use crate::error::EngineError;
@@ -61,6 +62,21 @@ impl AsyncEngine {
         let (reply, answer) = oneshot::channel();
         self.execute.run(move || {
             let executed = engine.execute_block(&block);
+            answer_with(reply, engine, executed);
+        });
+        receive(answer)
+    }
+
+    /// See [`ContractEngine::execute_claimed_block`]. Sees every commit asked for before.
+    pub fn execute_claimed_block(
+        &self,
+        block: Block,
+        claimed: Hash,
+    ) -> impl Future<Output = Result<BlockOutcome, EngineError>> + Send + 'static {
+        let engine = self.engine.clone();
+        let (reply, answer) = oneshot::channel();
+        self.execute.run(move || {
+            let executed = engine.execute_claimed_block(&block, claimed);
             answer_with(reply, engine, executed);
         });
         receive(answer)

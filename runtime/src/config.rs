@@ -40,8 +40,8 @@ pub struct EngineConfig {
     /// Takes about the time of a sequential execution on one core. Nobody waits for it: a block is
     /// skipped when two are under way already, see [`crate::ContractEngine::shadow_counts`].
     pub shadow_sample: u32,
-    /// Where the [`crate::ReplayBundle`] of a block that came out otherwise is written. The folder
-    /// is made if it is not there.
+    /// Where the [`crate::ReplayBundle`] of a block is written that came out otherwise, or that does
+    /// not lead to the state its proposer claims. The folder is made if it is not there.
     pub shadow_folder: Option<PathBuf>,
 }
 

@@ -247,6 +247,21 @@ pub enum InvalidBlock {
         /// Why.
         reason: InvalidTransaction,
     },
+    /// The block does not lead to the state that its proposer claims. One of the two computed
+    /// something else: if blocks that others agree on are refused with this, it is this node.
+    #[error(
+        "block {topoheight} is claimed to lead to state {claimed}, it leads to {computed}; {advice}"
+    )]
+    ClaimedState {
+        /// Height of the block.
+        topoheight: TopoHeight,
+        /// State digest that its proposer claims.
+        claimed: Hash,
+        /// State digest that it has here.
+        computed: Hash,
+        /// Where the replay bundle is, or why there is none.
+        advice: String,
+    },
     /// The bytes are no block.
     #[error("block bytes cannot be decoded: {0}")]
     Encoding(#[source] std::io::Error),

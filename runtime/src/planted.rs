@@ -203,6 +203,8 @@ bugs! {
     GrownMemoryKept: "8",
 
     // Commit.
+    /// What a proposer claims about the state is not compared.
+    ClaimsUnchecked: "1",
     /// Executing a block changes the tip.
     CandidatesLeaveTraces: "3",
     /// Simulating a transaction changes the tip.
@@ -229,6 +231,12 @@ bugs! {
     // Storage.
     /// A commit does not wait for the disk.
     SyncForgotten: "9",
+    /// A commit and the word that it is the newest reach the disk with one sync.
+    OnePhaseCommits: "9",
+    /// After a failed write the storage goes on, as far as redb lets it.
+    StorageNotPoisoned: "9",
+    /// Opening does not ask whether a fold was under way.
+    HalfAFoldUnread: "9",
     /// Folding leaves out the last value of a slice.
     FoldStopsEarly: "9",
     /// Folding leaves removed keys.

@@ -3,6 +3,7 @@
 //! questions.
 
 mod builder;
+mod claim;
 mod commit;
 mod describe;
 mod explain;

@@ -380,6 +380,11 @@ pub(super) const CAUGHT: &[Caught] = &[
         "laws::instances::law_1_instances_that_live_on_are_as_good_as_fresh_ones",
     ),
     bug(
+        "ClaimsUnchecked",
+        Suite,
+        "bad_blocks::claimed::bad_b17_a_block_that_leads_elsewhere_than_claimed_is_refused",
+    ),
+    bug(
         "CandidatesLeaveTraces",
         Suite,
         "commit::outcomes::two_candidate_blocks_on_one_parent_do_not_see_each_other",
@@ -433,6 +438,21 @@ pub(super) const CAUGHT: &[Caught] = &[
         "SyncForgotten",
         Unit,
         "storage::redb::crash_tests::a_commit_that_has_returned_survives_power_loss",
+    ),
+    bug(
+        "OnePhaseCommits",
+        Suite,
+        "crash::images::bad_s02_a_commit_is_on_the_disk_before_the_header_says_that_it_is_the_newest",
+    ),
+    bug(
+        "StorageNotPoisoned",
+        Suite,
+        "crash::errors::bad_s04_after_an_error_of_the_disk_nothing_is_tried_again_and_nothing_is_lost",
+    ),
+    bug(
+        "HalfAFoldUnread",
+        Suite,
+        "crash::images::bad_s02_what_is_undone_after_a_crash_inside_a_fold_stays_undone",
     ),
     bug(
         "FoldStopsEarly",

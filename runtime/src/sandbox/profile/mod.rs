@@ -44,7 +44,10 @@ pub(crate) const PROFILE_VERSION: &str = "tos-runtime-1";
 pub(crate) const WASM_STACK_BYTES: usize = 8 << 20;
 /// Address space per memory. With 4 GiB and the guard behind it no 32-bit address needs a bounds
 /// check in compiled code; only pages in use cost memory.
-const MEMORY_RESERVATION_BYTES: u64 = 1 << 32;
+///
+/// ThreadSanitizer takes most of the address space for itself. What is left holds the pools of a few
+/// engines if memories get little more than they may grow to, and compiled code checks bounds.
+const MEMORY_RESERVATION_BYTES: u64 = if cfg!(tos_sanitizer) { 1 << 23 } else { 1 << 32 };
 /// Inaccessible address space behind each memory, and before it: a second lock behind the bounds
 /// that the reservation gives.
 const MEMORY_GUARD_BYTES: u64 = 32 << 20;

@@ -132,7 +132,7 @@ pub(super) fn begin_durable(db: &Database, options: &RedbOptions) -> Result<Writ
     let forgotten = planted(Bug::SyncForgotten);
     let durability = if forgotten { Durability::None } else { Durability::Immediate };
     transaction.set_durability(durability)?;
-    transaction.set_two_phase_commit(true);
+    transaction.set_two_phase_commit(!planted(Bug::OnePhaseCommits));
     transaction.set_quick_repair(options.quick_repair && !forgotten);
     Ok(transaction)
 }

@@ -1,47 +1,21 @@
 //! Circumstances: processes that are stopped, run out of memory, or open an engine again and again.
 //! What changes a whole process happens in one of its own, which is this binary with one test.
 
-use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
 use tos_runtime::{ContractEngine, EngineConfig, EngineError, OpenError, RedbStorage, TopoHeight};
 
+use super::child::{child_file, said, start};
 use crate::support::{COUNTER, Call, Chain, Order, account, genesis, wasm};
 
-/// Names the file that a child is to work on, and says that it is one.
-const CHILD: &str = "TOS_TEST_CHILD";
-
-/// This test again, in a process of its own, on this file. `before` is shell to run first.
-fn child(test: &str, before: &str, file: &Path) -> Child {
-    let this = std::env::current_exe().expect("the path of this binary");
-    let test = format!("{}::{test}", module_path!().split_once("::").expect("a crate").1);
-    Command::new("sh")
-        .args(["-c", &format!("{before} exec \"$0\" \"$@\""), &this.to_string_lossy()])
-        .args(["--exact", &test, "--nocapture", "--test-threads=1"])
-        .env(CHILD, file)
-        // Printing one needs memory, and without it the standard library waits for its own lock.
-        .env("RUST_BACKTRACE", "0")
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("a process starts")
-}
-
-/// What a child says in lines that begin with `said:`. The test runner writes lines of its own.
-fn said(child: &mut Child) -> impl Iterator<Item = String> + use<> {
-    let lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
-    let text = |line: String| line.split_once("said: ").map(|(_, text)| text.to_owned());
-    lines.map_while(Result::ok).filter_map(text)
-}
-
 /// The chain in this file.
-fn open(file: &str) -> Chain {
+fn open(file: &Path) -> Chain {
     Chain::on(RedbStorage::open(file).expect("it opens"), 40)
 }
 
 /// Payments and calls, one block after the other, each said once it is durable.
-fn work(file: &str, blocks: u64) {
+fn work(file: &Path, blocks: u64) {
     let mut chain = open(file);
     let counter = chain.deploy(wasm(COUNTER), &[]);
     for _ in 0..blocks {
@@ -81,13 +55,13 @@ fn bad_c01_a_number_of_threads_out_of_range_is_refused_before_anything_is_writte
 
 #[test]
 fn bad_s11_a_process_that_is_stopped_for_a_while_computes_the_same() {
-    if let Ok(file) = std::env::var(CHILD) {
+    if let Some(file) = child_file() {
         return work(&file, 30);
     }
     let dir = tempfile::tempdir().expect("a folder");
     let run = |name: &str, stops: usize| {
-        let this = "bad_s11_a_process_that_is_stopped_for_a_while_computes_the_same";
-        let mut child = child(this, "", &dir.path().join(name));
+        let this = "circumstances::bad_s11_a_process_that_is_stopped_for_a_while_computes_the_same";
+        let mut child = start(this, "", &dir.path().join(name));
         let mut tips = Vec::new();
         let signal = |signal: &str, id: u32| {
             let sent = Command::new("kill").args([signal, &id.to_string()]).status();
@@ -112,7 +86,7 @@ fn bad_s11_a_process_that_is_stopped_for_a_while_computes_the_same() {
 #[test]
 fn bad_s12_a_process_without_memory_loses_nothing_it_acknowledged() {
     const BLOCKS: u64 = 60;
-    if let Ok(file) = std::env::var(CHILD) {
+    if let Some(file) = child_file() {
         return work(&file, BLOCKS);
     }
     // KiB of memory that can be written to, about half way between too little to open and enough for
@@ -135,14 +109,14 @@ fn bad_s12_a_process_without_memory_loses_nothing_it_acknowledged() {
 fn acknowledged_within(kibibytes: u64) -> u64 {
     let dir = tempfile::tempdir().expect("a folder");
     let file = dir.path().join("chain.redb");
-    let this = "bad_s12_a_process_without_memory_loses_nothing_it_acknowledged";
-    let mut child = child(this, &format!("ulimit -d {kibibytes};"), &file);
+    let this = "circumstances::bad_s12_a_process_without_memory_loses_nothing_it_acknowledged";
+    let mut child = start(this, &format!("ulimit -d {kibibytes};"), &file);
     let tips: Vec<_> = said(&mut child).collect();
     let _ = child.wait().expect("it ends");
     let Some(last) = tips.last() else { return 0 };
     let (height, digest) = last.split_once(' ').expect("a height and a digest");
     let height: u64 = height.parse().expect("a height");
-    let tip = open(&file.to_string_lossy()).engine.tip();
+    let tip = open(&file).engine.tip();
     // The one acknowledged last, or the one after it, which nobody had been told of.
     match tip.topoheight {
         TopoHeight(found) if found == height => assert_eq!(tip.state_digest.to_string(), digest),
@@ -153,10 +127,10 @@ fn acknowledged_within(kibibytes: u64) -> u64 {
 
 #[test]
 fn bad_q12_opening_and_closing_leaves_nothing_in_the_process() {
-    let Ok(file) = std::env::var(CHILD) else {
+    let Some(file) = child_file() else {
         let dir = tempfile::tempdir().expect("a folder");
-        let this = "bad_q12_opening_and_closing_leaves_nothing_in_the_process";
-        let mut child = child(this, "", &dir.path().join("chain.redb"));
+        let this = "circumstances::bad_q12_opening_and_closing_leaves_nothing_in_the_process";
+        let mut child = start(this, "", &dir.path().join("chain.redb"));
         let said: Vec<_> = said(&mut child).collect();
         assert!(child.wait().expect("it ends").success(), "{said:?}");
         let cycles = said.last().expect("it says how often").parse::<usize>().expect("a number");

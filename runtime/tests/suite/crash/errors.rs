@@ -1,8 +1,10 @@
 //! Disks that fail once: what has an unknown outcome is not tried again, nothing is acknowledged
 //! after it, and the database is found whole when it is opened anew.
 
+use std::sync::Arc;
+
 use tos_runtime::testing::{DiskCall, DiskFault, Operation, SimulatedDisk, Survivors};
-use tos_runtime::{ContractEngine, EngineError, TopoHeight};
+use tos_runtime::{ContractEngine, EngineError, RedbStorage, Storage, TopoHeight};
 
 use super::images::Then;
 use super::recorded::Recorded;
@@ -32,17 +34,28 @@ enum Outcome {
     WrittenLater,
 }
 
+/// An engine and its storage after an error.
+struct Failed {
+    engine: ContractEngine,
+    storage: Arc<RedbStorage>,
+}
+
 /// How far a story got on a disk.
 struct Played {
-    result: Result<ContractEngine, (Option<ContractEngine>, EngineError)>,
+    result: Result<ContractEngine, (Option<Failed>, EngineError)>,
     done: usize,
     begun: usize,
 }
 
 fn play(recorded: &Recorded, disk: &SimulatedDisk) -> Played {
     let (mut done, mut begun) = (0, 1);
-    let engine = match recorded.machine.open(disk) {
-        Ok(engine) => engine,
+    let opened = recorded.machine.storage(disk).map(Arc::new).map_err(EngineError::from);
+    let opened = opened.and_then(|storage| {
+        let engine = recorded.machine.open_shared(Arc::clone(&storage))?;
+        Ok((engine, storage))
+    });
+    let (engine, storage) = match opened {
+        Ok(opened) => opened,
         Err(error) => return Played { result: Err((None, error)), done, begun },
     };
     done = 1;
@@ -53,30 +66,52 @@ fn play(recorded: &Recorded, disk: &SimulatedDisk) -> Played {
     });
     let result = match result {
         Ok(()) => Ok(engine),
-        Err(error) => Err((Some(engine), error)),
+        Err(error) => Err((Some(Failed { engine, storage }), error)),
     };
     Played { result, done, begun }
 }
 
+/// What an engine and its storage must be after an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Refuses {
+    /// Nothing can be written any more: redb sees to that after any error of the disk.
+    Writes,
+    /// Nothing is answered any more, on each one's own account: something was written halfway.
+    Everything,
+}
+
 /// Demands that an engine commits nothing any more, whatever it is asked.
 #[track_caller]
-fn assert_refuses(engine: &ContractEngine, recorded: &Recorded, done: usize, what: &str) {
+fn assert_refuses(failed: &Failed, refuses: Refuses, recorded: &Recorded, done: usize, what: &str) {
+    let Failed { engine, storage } = failed;
+    let everything = refuses == Refuses::Everything;
+    // Not even what it has in memory.
+    match storage.meta() {
+        Err(error) => assert!(error.to_string().contains("refuses work since"), "{what}: {error}"),
+        Ok(_) => assert!(!everything, "{what}: the storage goes on"),
+    }
     let tip = engine.tip();
+    let mut errors = Vec::new();
     for step in recorded.story.steps[done..].iter().take(3) {
         if let Step::Block { block, .. } = step
             && let Ok(outcome) = engine.execute_block(block)
         {
             // Executing needs no disk if everything is in memory. Committing does.
-            let error = match engine.commit_in_background(outcome) {
+            errors.push(match engine.commit_in_background(outcome) {
                 Ok(pending) => pending.wait().expect_err("it was written after an error"),
                 Err(error) => error,
-            };
-            assert!(!matches!(error, EngineError::Bug(_)), "{what}: {error}");
+            });
         }
     }
     let back = TopoHeight(tip.stable_topoheight.0);
     if back < tip.topoheight {
-        assert!(engine.rollback_to(back).is_err(), "{what}: rolled back after an error");
+        errors.push(engine.rollback_to(back).expect_err("it rolled back after an error"));
+    }
+    for (idx, error) in errors.iter().enumerate() {
+        assert!(!matches!(error, EngineError::Bug(_)), "{what}: {error}");
+        // The first may be the one from which the engine learns what the storage knew.
+        let knows = matches!(error, EngineError::Poisoned(_)) || idx == 0;
+        assert!(knows || !everything, "{what}: the engine asks its storage again: {error}");
     }
 }
 
@@ -92,10 +127,14 @@ fn check_fault(recorded: &Recorded, fault: DiskFault, rng: &mut Rng, what: &str)
             assert!(matches!(error, EngineError::Storage(_)), "{what}: {error}");
             Outcome::NotOpened
         }
-        Err((Some(engine), error)) => {
+        Err((Some(failed), error)) => {
             let expected = matches!(error, EngineError::Storage(_) | EngineError::Poisoned(_));
             assert!(expected, "{what}: {error}");
-            assert_refuses(&engine, recorded, done, what);
+            let refuses = match fault.call {
+                DiskCall::Len | DiskCall::Read => Refuses::Writes,
+                DiskCall::SetLen | DiskCall::Sync | DiskCall::Write => Refuses::Everything,
+            };
+            assert_refuses(&failed, refuses, recorded, done, what);
             Outcome::Refused
         }
         Ok(engine) if disk.since_fault().is_some_and(|since| !since.is_empty()) => {
@@ -188,11 +227,11 @@ fn bad_s10_a_block_that_finds_no_space_is_refused_and_commits_when_there_is_some
             let Played { result, done, begun } = play(&recorded, &disk);
             match result {
                 Ok(_) => continue,
-                Err((engine, error)) => {
+                Err((failed, error)) => {
                     let text = format!("{error:?}{error}");
                     assert!(text.contains("No space left"), "{what}: {text}");
-                    if let Some(engine) = engine {
-                        assert_refuses(&engine, &recorded, done, &what);
+                    if let Some(failed) = failed {
+                        assert_refuses(&failed, Refuses::Everything, &recorded, done, &what);
                     }
                 }
             }

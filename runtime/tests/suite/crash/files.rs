@@ -112,6 +112,47 @@ fn bad_s05_a_flipped_bit_is_refused_reported_or_harmless_never_another_value() {
 }
 
 #[test]
+fn bad_s05_a_value_that_a_flipped_bit_hides_is_missed_by_who_verifies_on_opening_alone() {
+    // Every value has a checksum, so a bit can make one unreadable or hard to find, never another
+    // one. That a key is there and cannot be found any more is what reading the whole file tells,
+    // and nothing else does.
+    const HIDDEN: usize = 2;
+    let story = Story::new(5, BLOCKS);
+    let machine = folding();
+    let image = played(machine, &story, story.steps.len());
+    let intact = RedbStorage::with_backend(SimulatedDisk::holding(image.clone()), machine.options);
+    let intact = intact.expect("it opens");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("chain.redb");
+    let verify = RedbOptions { verify_on_open: true, ..machine.options };
+    std::fs::write(&path, &image).expect("it is written");
+    drop(RedbStorage::with_options(&path, verify).expect("nothing is wrong with it"));
+    let (mut rng, mut hidden) = (Rng::new(50), 0);
+    for tries in 0.. {
+        assert!(tries < 10_000, "{hidden} of {tries} bits hid something");
+        let mut image = image.clone();
+        let byte = 320 + rng.below(image.len() as u64 - 320) as usize;
+        image[byte] ^= 1 << rng.below(8);
+        let what = format!("a bit of byte {byte}");
+        let mut seen = Seen::default();
+        seen.look(machine.options, image.clone(), &intact, &what);
+        if seen.absent > 0 {
+            hidden += 1;
+            std::fs::write(&path, &image).expect("it is written");
+            let error = RedbStorage::with_options(&path, verify).expect_err("it is damaged");
+            let text = error.to_string();
+            assert!(text.contains(&path.display().to_string()), "{what}: {text}");
+            assert!(text.contains("it is damaged: restore a copy"), "{what}: {text}");
+            assert_eq!(std::fs::read(&path).expect("it is read"), image, "{what}: left alone");
+        }
+        if hidden == HIDDEN {
+            println!("{hidden} of {} bits hid something", tries + 1);
+            return;
+        }
+    }
+}
+
+#[test]
 fn bad_s06_a_file_of_another_length_is_refused_or_holds_what_was_written() {
     let story = Story::new(6, BLOCKS);
     let machine = folding();

@@ -54,6 +54,14 @@ impl Machine {
 
     /// Opens the engine on a storage.
     pub(super) fn open_on(self, storage: RedbStorage) -> Result<ContractEngine, EngineError> {
+        self.open_shared(Arc::new(storage))
+    }
+
+    /// Opens the engine on a storage that the caller can ask as well.
+    pub(super) fn open_shared(
+        self,
+        storage: Arc<RedbStorage>,
+    ) -> Result<ContractEngine, EngineError> {
         let config = EngineConfig {
             max_parallel_threads: self.threads,
             module_cache_bytes: 1 << 20,
@@ -61,7 +69,7 @@ impl Machine {
         };
         let tidy = !self.options.fold_in_background;
         ContractEngine::builder()
-            .storage(Tidied { storage: Arc::new(storage), tidy })
+            .storage(Tidied { storage, tidy })
             .config(config)
             .genesis(genesis(PEOPLE))
             .build()
