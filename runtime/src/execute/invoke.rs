@@ -20,6 +20,20 @@ pub(super) struct Call<'a> {
     pub(super) deposits: &'a [Deposit],
 }
 
+/// What a worker called last: one call is often like the one before, and then nothing has to be
+/// looked up.
+pub(super) struct LastCall {
+    contract: ContractId,
+    entry: Box<str>,
+    module: Arc<CompiledModule>,
+}
+
+impl LastCall {
+    fn is(&self, contract: &ContractId, entry: &str) -> bool {
+        self.contract == *contract && *self.entry == *entry
+    }
+}
+
 impl Executor {
     pub(super) fn invoke(
         &mut self,
@@ -30,18 +44,24 @@ impl Executor {
         deposits: &[Deposit],
     ) -> Applied {
         let revert = |reason: RevertReason| Applied::native(Err(reason.into()), tx.intrinsic_gas);
-        let env = Arc::clone(&self.env);
-        let Some(callable) = env.contracts.get(&contract) else {
-            return revert(RevertReason::NoSuchContract(contract));
-        };
-        // Constructor and migration are no entries: they run once, when the engine says so.
-        if !self.last_entry.as_ref().is_some_and(|last| last.0 == contract && *last.1 == *entry) {
-            if !callable.module.info.has_entry(entry) {
-                return revert(RevertReason::NoSuchEntry);
+        let last = match self.last_call.take_if(|last| last.is(&contract, entry)) {
+            Some(last) => last,
+            None => {
+                let Some(callable) = self.env.contracts.get(&contract) else {
+                    return revert(RevertReason::NoSuchContract(contract));
+                };
+                // Constructor and migration are no entries: they run once, when the engine says so.
+                if !callable.module.info.has_entry(entry) {
+                    return revert(RevertReason::NoSuchEntry);
+                }
+                let module = Arc::clone(&callable.module);
+                LastCall { contract, entry: entry.into(), module }
             }
-            self.last_entry = Some((contract, entry.into()));
-        }
-        self.call(tx, Call { contract, module: &callable.module, entry, input, deposits })
+        };
+        let call = Call { contract, module: &last.module, entry, input, deposits };
+        let applied = self.call(tx, call);
+        self.last_call = Some(last);
+        applied
     }
 
     /// Moves the deposits, then runs the entry with the gas that is left after the intrinsic part.

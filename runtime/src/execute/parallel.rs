@@ -42,6 +42,7 @@ use crate::schedule::Schedule;
 use crate::state::{Journal, Overlay};
 use crate::sync::Mutex;
 use crate::types::{Block, TransactionType};
+use crate::verify::VerifiedTransaction;
 
 /// Executes a block on as many workers as it is worth.
 ///
@@ -68,7 +69,7 @@ pub(crate) fn execute_in_parallel(
     if workers > 1 {
         countdown = Countdown::new(schedule, |tx| plan.kind(tx) == Kind::Cheap);
     }
-    let run = Arc::new(Run {
+    let run = Run {
         terms: Terms::of(env),
         env: Arc::clone(env),
         overlay: Arc::clone(overlay),
@@ -80,10 +81,17 @@ pub(crate) fn execute_in_parallel(
         plan,
         shares: Mutex::default(),
         fault: Mutex::default(),
-    });
-    pool.run(&run, workers)?;
-    // The workers let go of the run before the pool says that they are done.
-    let run = Arc::into_inner(run).expect("nobody else holds the run of a finished block");
+    };
+    let run = if workers == 1 {
+        // Nobody has to be told: what telling takes counts in a block of one call.
+        run.run(0);
+        run
+    } else {
+        let run = Arc::new(run);
+        pool.run(&run, workers)?;
+        // The workers let go of the run before the pool says that they are done.
+        Arc::into_inner(run).expect("nobody else holds the run of a finished block")
+    };
     if let Some(fault) = run.fault.into_inner() {
         return Err(fault);
     }
@@ -137,6 +145,10 @@ struct Worker {
     finished: usize,
     /// The transactions of a chunk that are plain transfers; a buffer.
     plain: Vec<Option<PlainTransfer>>,
+    /// The calls that a chain goes on with, as far as it was looked along; a buffer.
+    chain: Vec<TxIndex>,
+    /// How many of them are to come.
+    ahead: usize,
     recorder: Option<Recorder>,
 }
 
@@ -214,22 +226,27 @@ impl Run {
         let mut time = Stopwatch::start();
         let mut busy = Duration::ZERO;
         let journal = Journal::new(Arc::clone(&self.overlay));
+        let alone = self.plan.workers == 1;
+        let env = if alone { Arc::clone(&self.env) } else { Arc::new(self.env.for_worker()) };
         let mut worker = Worker {
             number,
-            executor: Executor::new(Arc::new(self.env.for_worker()), journal, permit),
+            executor: Executor::new(env, journal, permit),
             outputs: Vec::with_capacity(self.outputs_expected()),
             local: Vec::new(),
             finished: 0,
             plain: Vec::with_capacity(self.plan.chunk),
+            chain: Vec::new(),
+            ahead: 0,
             recorder: self.env.recorder(),
         };
-        if self.plan.workers == 1 {
+        if alone {
             self.work_alone(&mut worker, current)?;
             return Ok(worker.share(time.lap()));
         }
         loop {
             if let Some(tx) = worker.local.pop() {
                 *current = Some(tx);
+                self.look_along(tx, &mut worker);
                 let plain = self.plain(tx);
                 self.execute(&mut worker, tx, plain)?;
                 worker.ran(tx);
@@ -304,18 +321,50 @@ impl Run {
     }
 
     /// Finds the plain transfers of a chunk and touches their accounts, so that the cores fetch all
-    /// of them at once instead of one after the other.
+    /// of them at once instead of one after the other. The same for calls, except for those that
+    /// another worker may be about to run.
     fn look_ahead(&self, chunk: Range<TxIndex>, worker: &mut Worker) {
         worker.plain.clear();
         worker.plain.extend(chunk.clone().map(|tx| self.plain(tx)));
         self.overlay.touch(worker.plain.iter().flatten());
         if self.env.runs_contracts() {
-            let table = self.schedule.table();
-            let entries = chunk.clone().flat_map(|tx| table.of(tx as usize));
-            self.overlay.touch_accounts(entries.map(|entry| entry.account));
-            let inputs = chunk.map(|tx| touch(&self.block.transactions()[tx as usize].data));
-            std::hint::black_box(inputs.fold(0, std::ops::BitXor::bitxor));
+            let alone = self.plan.workers == 1;
+            let waits = self.schedule.waits();
+            self.touch_calls(chunk.filter(|tx| alone || waits[*tx as usize] == 0));
         }
+    }
+
+    /// Touches the calls that a chain goes on with: nobody else does, and each would wait for memory
+    /// while all calls after it wait for it.
+    fn look_along(&self, tx: TxIndex, worker: &mut Worker) {
+        match self.plan.kind(tx) {
+            Kind::First => {}
+            Kind::Call if self.schedule.waits()[tx as usize] > 0 => {}
+            Kind::Cheap | Kind::Call => return,
+        }
+        if worker.ahead > 0 {
+            worker.ahead -= 1;
+            return;
+        }
+        let next = |tx: &TxIndex| {
+            let mut groups = self.schedule.groups_of(*tx).iter();
+            let group = groups.find(|group| self.schedule.has_next(**group))?;
+            self.schedule.released_by(*group).first().copied()
+        };
+        worker.chain.clear();
+        let chain = std::iter::successors(next(&tx), next);
+        worker.chain.extend(chain.take(CHAIN_AHEAD).filter(|tx| self.plan.kind(*tx) == Kind::Call));
+        worker.ahead = worker.chain.len();
+        self.touch_calls(worker.chain.iter().copied());
+    }
+
+    /// Reads of calls that come next what executing them reads first, and forgets it.
+    fn touch_calls(&self, calls: impl Iterator<Item = TxIndex> + Clone) {
+        let table = self.schedule.table();
+        let entries = calls.clone().flat_map(|tx| table.of(tx as usize));
+        self.overlay.touch_accounts(entries.map(|entry| entry.account));
+        let parts = calls.map(|tx| touch(&self.block.transactions()[tx as usize]));
+        std::hint::black_box(parts.fold(0, std::ops::BitXor::bitxor));
     }
 
     fn plain(&self, tx: TxIndex) -> Option<PlainTransfer> {
@@ -360,16 +409,20 @@ impl Run {
     }
 }
 
-/// Reads what a call is given, see [`Run::look_ahead`].
-fn touch(data: &TransactionType) -> u8 {
+/// Reads a byte of each part of a call, see [`Run::touch_calls`].
+fn touch(tx: &VerifiedTransaction) -> u8 {
     let first = |bytes: &[u8]| bytes.first().copied().unwrap_or(0);
-    match data {
+    let given = match &tx.data {
         TransactionType::InvokeContract { entry, input, .. } => {
             first(entry.as_bytes()) ^ first(input)
         }
         _ => 0,
-    }
+    };
+    given ^ tx.source.0[0] ^ tx.id().0[0]
 }
 
 /// Transactions that a worker on its own looks ahead at once.
 const ALONE_CHUNK: usize = 64;
+
+/// Calls of a chain that its worker looks along at once.
+const CHAIN_AHEAD: usize = 16;

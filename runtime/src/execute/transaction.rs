@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use tos_host_api::{Address, Amount, AssetId, ContractId, Gas, Hash, HostFunction, Nonce, TxIndex};
 
+use super::invoke::LastCall;
 use super::{Callable, GuestMessage, Interrupt, Lent, Observer, Scope, engine_fault};
 use crate::config::ProtocolParams;
 use crate::error::{EngineError, InvalidTransaction};
@@ -105,14 +106,14 @@ impl Applied {
 pub(crate) struct Executor {
     pub(super) env: Arc<BlockEnv>,
     pub(super) scope: Lent<Scope>,
-    /// The entry that was called last, which is there: one call is often like the one before.
-    pub(super) last_entry: Option<(ContractId, Box<str>)>,
+    /// The contract and entry that were called last, which are there.
+    pub(super) last_call: Option<LastCall>,
 }
 
 impl Executor {
     pub(crate) fn new(env: Arc<BlockEnv>, journal: Journal, permit: Option<CallPermit>) -> Self {
         let scope = Lent::new(Scope::new(Arc::clone(&env), journal, permit));
-        Self { env, scope, last_entry: None }
+        Self { env, scope, last_call: None }
     }
 
     /// Makes the last transaction's changes visible to those that wait for it.

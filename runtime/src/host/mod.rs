@@ -9,6 +9,7 @@ mod output;
 mod random;
 mod storage;
 
+use tos_host_api::functions::HostFunctionSpec;
 use tos_host_api::limits::IMPORT_MODULE;
 use tos_host_api::{Address, Gas, HostFunction, Status};
 use wasmtime::{Caller, Engine, Linker};
@@ -43,6 +44,8 @@ pub(crate) fn linker(engine: &Engine) -> Result<Linker<HostState>, EngineError> 
 pub(crate) struct HostCall<'a, 'b> {
     caller: &'a mut Caller<'b, HostState>,
     function: HostFunction,
+    /// Its row in the table.
+    spec: &'static HostFunctionSpec,
     /// Where it has written into the guest's memory.
     written: Written,
     /// The guest's gas until it runs on.
@@ -59,7 +62,7 @@ macro_rules! host_function {
                 -> wasmtime::Result<$result> {
                 $crate::host::cross(
                     &mut caller,
-                    tos_host_api::HostFunction::$function,
+                    const { tos_host_api::HostFunction::$function.spec() },
                     |$call| -> Result<$result, $crate::execute::Interrupt> { $body },
                 )
             },
@@ -77,10 +80,10 @@ use host_function;
 /// 6. on an early end keep the reason, and stop the guest.
 fn cross<R>(
     caller: &mut Caller<'_, HostState>,
-    function: HostFunction,
+    spec: &'static HostFunctionSpec,
     body: impl FnOnce(&mut HostCall<'_, '_>) -> Result<R, Interrupt>,
 ) -> wasmtime::Result<R> {
-    let result = within(caller, function, body);
+    let result = within(caller, spec, body);
     result.map_err(|interrupt| {
         caller.data_mut().interrupt = Some(interrupt);
         wasmtime::Error::new(Stopped)
@@ -89,11 +92,12 @@ fn cross<R>(
 
 fn within<R>(
     caller: &mut Caller<'_, HostState>,
-    function: HostFunction,
+    spec: &'static HostFunctionSpec,
     body: impl FnOnce(&mut HostCall<'_, '_>) -> Result<R, Interrupt>,
 ) -> Result<R, Interrupt> {
     let gas = Purse::Owed(caller.data().owed_units);
-    let mut call = HostCall { caller, function, written: Written::default(), gas };
+    let mut call =
+        HostCall { caller, function: spec.function, spec, written: Written::default(), gas };
     let result = call.enter().and_then(|()| body(&mut call));
     let HostCall { written, gas, .. } = call;
     caller.data_mut().written.unite(written);
@@ -108,7 +112,7 @@ struct Stopped;
 
 impl HostCall<'_, '_> {
     fn enter(&mut self) -> Result<(), Interrupt> {
-        let spec = self.function.spec();
+        let spec = self.spec;
         if self.caller.data().frame.read_only && !spec.in_view {
             return Err(HaltReason::ReadOnly(self.function).into());
         }
@@ -146,7 +150,7 @@ impl HostCall<'_, '_> {
     /// Charges for bytes that are about to cross the boundary.
     fn charge_bytes(&mut self, len: u64) -> Result<(), Interrupt> {
         // A length is at most `u32::MAX` and a price a small constant: the product fits.
-        let price = self.function.spec().gas.per_byte;
+        let price = self.spec.gas.per_byte;
         self.charge(if planted(Bug::BytesAreFree) { 0 } else { price * len })
     }
 

@@ -186,13 +186,13 @@ fn call_here(request: CallRequest<'_>, mut scope: Box<Scope>) -> (CallEnd, Box<S
 }
 
 /// An instance of the module: a kept one, which is what a fresh one is, or a fresh one.
-fn find(request: &CallRequest<'_>, scope: &mut Scope) -> Result<Live, EngineError> {
+fn find(request: &CallRequest<'_>, scope: &mut Scope) -> Result<Box<Live>, EngineError> {
     let Some(permit) = &mut scope.permit else {
         return Err(EngineError::Bug("a call by somebody who has no permit".into()));
     };
     match permit.kept.take(request.module) {
         Some(live) => Ok(live),
-        None => Live::new(request.module),
+        None => Live::new(request.module).map(Box::new),
     }
 }
 

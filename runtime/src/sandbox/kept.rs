@@ -13,7 +13,8 @@ const KEPT_PAGES_MAX: u64 = 512;
 /// The instances kept by one permit. The one used last is the last.
 pub(super) struct Kept {
     reuse: bool,
-    instances: Vec<Live>,
+    #[expect(clippy::vec_box, reason = "each call moves one out and in, and they are large")]
+    instances: Vec<Box<Live>>,
     /// Pages of initial memory of all of them.
     pages: u64,
 }
@@ -25,7 +26,7 @@ impl Kept {
     }
 
     /// An instance of the module, if one is kept.
-    pub(super) fn take(&mut self, module: &CompiledModule) -> Option<Live> {
+    pub(super) fn take(&mut self, module: &CompiledModule) -> Option<Box<Live>> {
         let found = self
             .instances
             .iter()
@@ -36,7 +37,7 @@ impl Kept {
     }
 
     /// Keeps an instance if it can be made what it was before its call.
-    pub(super) fn keep(&mut self, mut live: Live, module: &CompiledModule, ended: Ended) {
+    pub(super) fn keep(&mut self, mut live: Box<Live>, module: &CompiledModule, ended: Ended) {
         if !self.reuse || live.pages() > KEPT_PAGES_MAX || !live.restore(module, ended) {
             return;
         }
@@ -52,8 +53,8 @@ impl Kept {
     /// Drops the instances of modules that nobody can call any more: they hold machine code that
     /// was evicted.
     pub(super) fn forget_modules_that_left(&mut self) {
-        self.instances.retain(Live::has_module);
-        self.pages = self.instances.iter().map(Live::pages).sum();
+        self.instances.retain(|live| live.has_module());
+        self.pages = self.instances.iter().map(|live| live.pages()).sum();
     }
 
     /// Moves everything out.

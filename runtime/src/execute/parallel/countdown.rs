@@ -16,6 +16,8 @@ pub(super) struct Countdown {
     waits: Vec<AtomicU32>,
     /// By group: members that have not finished.
     unfinished: Vec<AtomicU32>,
+    /// Whether any transaction waits: looking at the groups of each would wait for memory.
+    any: bool,
 }
 
 impl Countdown {
@@ -27,7 +29,8 @@ impl Countdown {
             AtomicU32::new(waits + cursor)
         });
         let unfinished = schedule.group_lens().map(AtomicU32::new);
-        Self { waits: waits.collect(), unfinished: unfinished.collect() }
+        let any = schedule.waits().iter().any(|waits| *waits > 0);
+        Self { waits: waits.collect(), unfinished: unfinished.collect(), any }
     }
 
     /// Takes one from what a transaction waits for; `true` if it waits for nothing any more.
@@ -42,6 +45,9 @@ impl Countdown {
     /// The orderings carry the merge of this transaction to whoever runs a released one: each
     /// countdown releases what its member did, and the last one acquires what all members did.
     pub(super) fn finish(&self, schedule: &Schedule, tx: TxIndex, ready: &mut Vec<TxIndex>) {
+        if !self.any {
+            return;
+        }
         for group in schedule.groups_of(tx) {
             if !schedule.has_next(*group) {
                 continue;

@@ -19,6 +19,10 @@ const OBSERVER_NS: u64 = 20_000;
 /// Work handed out at once, in nanoseconds: taking a chunk is cheap beside it, and the last chunk of
 /// a block keeps nobody waiting for long.
 const CHUNK_NS: u64 = 60_000;
+/// Fewest transactions of a large block handed out at once, whatever gas they declare: a worker looks
+/// ahead within them, their marks fill a cache line, and an idle worker gets of them what has not
+/// begun.
+const CHUNK_MIN: u64 = 64;
 /// Most transactions handed out at once.
 const CHUNK_MAX: u64 = 128;
 
@@ -90,7 +94,9 @@ impl Plan {
         plan.workers = threads.min(wide(schedule)).min(at_most(work / WORKER_NS_MIN)).max(1);
         let share = len / (4 * plan.workers as u64);
         let by_work = CHUNK_NS / (work / len.max(1)).max(1);
-        plan.chunk = at_most(by_work.min(share).clamp(1, CHUNK_MAX));
+        // What an observer does may take long, and cheap transactions stay where they are handed out.
+        let least = if observed { 1 } else { CHUNK_MIN };
+        plan.chunk = at_most(by_work.max(least).min(share).clamp(1, CHUNK_MAX));
         plan
     }
 

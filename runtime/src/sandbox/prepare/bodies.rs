@@ -5,12 +5,13 @@ use wasmparser::{
     OperatorsReader, ValType, ValidatorResources,
 };
 
+use super::frames::Frames;
 use super::limits;
 use super::merges::Merges;
 use super::operators::{self, OperatorClass};
 use super::rejection::{Excerpt, Place, Reason, Rejection};
 use super::work::Work;
-use super::writes::{self, FrameBytes};
+use super::writes;
 
 /// Counts over all bodies of a module.
 pub(super) struct Totals {
@@ -21,6 +22,7 @@ pub(super) struct Totals {
     blocks: u64,
     branch_targets: u64,
     merged_values: u64,
+    pub(super) frames: Frames,
 }
 
 impl Totals {
@@ -34,6 +36,7 @@ impl Totals {
             blocks: 0,
             branch_targets: 0,
             merged_values: 0,
+            frames: Frames::default(),
         }
     }
 }
@@ -55,8 +58,6 @@ pub(super) struct BodyFacts {
     pub(super) calls: bool,
     /// Whether it contains a write to memory.
     pub(super) writes: bool,
-    /// Bytes of memory it takes for its frame.
-    pub(super) frame_bytes: u64,
 }
 
 /// Reads a body once and judges it.
@@ -98,7 +99,6 @@ struct BodyCheck<'t> {
     blocks: u64,
     merges: Merges,
     work: Work,
-    frame: FrameBytes,
 }
 
 impl<'t> BodyCheck<'t> {
@@ -107,6 +107,7 @@ impl<'t> BodyCheck<'t> {
         validator: FuncValidator<ValidatorResources>,
         totals: &'t mut Totals,
     ) -> Self {
+        totals.frames.function(index);
         let slots = u64::from(validator.len_locals());
         let facts = BodyFacts {
             locals: 0,
@@ -116,7 +117,6 @@ impl<'t> BodyCheck<'t> {
             charged_operands: 0,
             calls: false,
             writes: false,
-            frame_bytes: 0,
         };
         Self {
             index,
@@ -127,7 +127,6 @@ impl<'t> BodyCheck<'t> {
             blocks: 0,
             merges: Merges::new(),
             work: Work::default(),
-            frame: FrameBytes::default(),
         }
     }
 
@@ -229,8 +228,7 @@ impl<'t> BodyCheck<'t> {
 
     fn count(&mut self, operator: &Operator<'_>, place: Place) -> Result<(), Rejection> {
         self.facts.writes |= writes::writes(operator);
-        self.frame.operator(operator);
-        self.facts.frame_bytes = self.frame.most;
+        self.totals.frames.operator(operator);
         self.facts.operators += 1;
         at_most("operators", self.facts.operators, limits::OPERATORS_MAX, place)?;
         match operator {

@@ -62,9 +62,9 @@ pub(super) fn inspect(code: &[u8]) -> Result<Inspection, Rejection> {
             _ => {}
         }
     }
-    let stack_top = sections.stack_top;
+    let (stack_top, table) = (sections.stack_top, std::mem::take(&mut sections.table));
     let mut info = sections.finish()?;
-    let frame_bytes = bodies.iter().map(|body| body.frame_bytes).sum();
+    let frame_bytes = totals.frames.deepest(&table);
     info.writes_from = writes_from(stack_top, info.memory_pages_min, frame_bytes);
     Ok(Inspection { info, bodies })
 }

@@ -15,8 +15,9 @@ pub const GAS_EXPORT: &str = "tos:gas";
 pub const STACK_EXPORT: &str = "tos:stack";
 
 /// Export of a prepared module: where the call has written, a mutable `i32`. Set it to zero before a
-/// call. After a call that returned, no address was written whose distance from
-/// [`ModuleInfo::writes_from`] is [`WRITE_REACH`] or more above it; below zero, anything may be.
+/// call, or leave what earlier calls made of it. After a call that returned, no address was written
+/// whose distance from [`ModuleInfo::writes_from`] is [`WRITE_REACH`] or more above it; below zero,
+/// anything may be.
 ///
 /// [`WRITE_REACH`]: super::WRITE_REACH
 pub const WRITTEN_EXPORT: &str = "tos:written";

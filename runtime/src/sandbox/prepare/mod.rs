@@ -98,6 +98,7 @@
 
 mod bodies;
 mod costs;
+mod frames;
 mod function;
 mod gate;
 mod info;
@@ -125,7 +126,7 @@ pub use rejection::{Container, Excerpt, Place, Reason, Rejection};
 pub use writes::WRITE_REACH;
 
 /// Version of what preparation makes of a module. Part of the key of a compiled artifact.
-pub const PREPARE_VERSION: u32 = 2;
+pub const PREPARE_VERSION: u32 = 3;
 
 /// Custom section whose content is handed on: a contract's description of itself.
 pub const DESCRIPTION_SECTION: &str = "tos.description";

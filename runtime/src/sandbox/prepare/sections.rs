@@ -32,6 +32,8 @@ pub(super) struct Sections<'a> {
     memory_exported: bool,
     /// Initial value of the first mutable `i32`: the stack pointer, where there is one.
     pub(super) stack_top: Option<u64>,
+    /// Functions that may be called indirectly.
+    pub(super) table: Vec<u32>,
     info: ModuleInfo,
 }
 
@@ -45,6 +47,7 @@ impl<'a> Sections<'a> {
             memories: 0,
             memory_exported: false,
             stack_top: None,
+            table: Vec::new(),
             info: ModuleInfo::default(),
         }
     }
@@ -62,7 +65,7 @@ impl<'a> Sections<'a> {
             Payload::StartSection { .. } if planted(Bug::StartFunctionsAccepted) => Ok(()),
             Payload::StartSection { .. } => Err(Reason::Start.into()),
             Payload::ElementSection(section) => {
-                segments::check_elements(section, self.info.table_elements)
+                segments::check_elements(section, self.info.table_elements, &mut self.table)
             }
             Payload::DataSection(section) => {
                 segments::check_data(section, self.info.memory_pages_min)

@@ -11,9 +11,11 @@ use super::sections::{count_at_most, items};
 
 const PAGE_BYTES: u64 = 64 * 1024;
 
+/// Adds the functions to `table`.
 pub(super) fn check_elements<'a>(
     section: &SectionLimited<'a, Element<'a>>,
     table_elements: u64,
+    table: &mut Vec<u32>,
 ) -> Result<(), Rejection> {
     let what = "element segment";
     count_at_most("element segments", "element", section, limits::ELEMENT_SEGMENTS_MAX)?;
@@ -32,6 +34,8 @@ pub(super) fn check_elements<'a>(
         if end > table_elements {
             return Err(Reason::SegmentRange { what, index, end, size: table_elements }.into());
         }
+        // What cannot be read is the validator's business.
+        table.extend(functions.clone().into_iter().map_while(Result::ok));
     }
     Ok(())
 }

@@ -17,8 +17,10 @@
 //! loop of writes half as slow again or twice as slow.
 //!
 //! Compilers put the stack in front of the data and let it grow towards zero, so what a call writes
-//! surrounds the initial stack pointer. `writes_from` is therefore that pointer less what the frames
-//! of all functions take. Where a module is different it only takes longer to put back.
+//! surrounds the initial stack pointer. `writes_from` is therefore that pointer less what frames
+//! take in the deepest chain of calls (`frames.rs`): a union is at most the next power of two above
+//! the largest distance, so every byte too many may be put back four times. Where a module is
+//! different it only takes longer to put back.
 //!
 //! [`ModuleInfo::writes_from`]: super::ModuleInfo::writes_from
 //! [`WRITTEN_EXPORT`]: super::WRITTEN_EXPORT
@@ -33,9 +35,9 @@ use super::operators::OperatorClass;
 pub const WRITE_REACH: u32 = 256;
 /// Longest value that one operator stores, in bytes.
 const VALUE_LEN_MAX: u64 = 8;
-/// Least room for frames, in bytes: small functions keep their frames in registers alone.
-const FRAMES_MIN: u64 = 1 << 10;
-/// Most room for frames, in bytes: nobody is so deep that the sum of all frames matters.
+/// Least room for frames, in bytes: not every frame is seen.
+const FRAMES_MIN: u64 = 1 << 8;
+/// Most room for frames, in bytes.
 const FRAMES_MAX: u64 = 1 << 14;
 
 /// The locals that tracking uses in a function, behind all others.
@@ -124,36 +126,6 @@ impl WriteLocals {
 /// Whether an operator writes memory.
 pub(super) fn writes(operator: &Operator<'_>) -> bool {
     matches!(OperatorClass::of(operator), Some(OperatorClass::Store | OperatorClass::MemoryBulk))
-}
-
-/// Bytes of memory that a function takes for its frame, as far as its first operators tell:
-/// `global.get $pointer`, `i32.const n`, `i32.sub`.
-#[derive(Debug, Default, Clone, Copy)]
-pub(super) struct FrameBytes {
-    pub(super) most: u64,
-    before: Before,
-}
-
-#[derive(Debug, Default, Clone, Copy)]
-enum Before {
-    #[default]
-    Other,
-    Global,
-    Number(u32),
-}
-
-impl FrameBytes {
-    pub(super) fn operator(&mut self, operator: &Operator<'_>) {
-        self.before = match (self.before, operator) {
-            (_, Operator::GlobalGet { .. }) => Before::Global,
-            (Before::Global, Operator::I32Const { value }) => Before::Number(value.cast_unsigned()),
-            (Before::Number(bytes), Operator::I32Sub) => {
-                self.most = self.most.max(bytes.into());
-                Before::Other
-            }
-            _ => Before::Other,
-        };
-    }
 }
 
 /// The address that distances are counted from.

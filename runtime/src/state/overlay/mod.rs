@@ -15,7 +15,7 @@ mod order;
 
 use std::sync::Arc;
 
-use tos_host_api::{AccessMode, Address, AssetId, TxIndex};
+use tos_host_api::{AccessMode, Address, AssetId, ContractId, PublicKey, TxIndex};
 
 pub(crate) use self::cell::AccountCell;
 pub(crate) use self::changes::{Changes, SectionKey};
@@ -179,11 +179,15 @@ impl Overlay {
         cell.claims.forget();
     }
 
-    /// Reads accounts of calls that come next, and their counters, and forgets what it read.
+    /// Reads accounts of calls that come next, their addresses and counters, and forgets what it read.
     pub(crate) fn touch_accounts(&self, accounts: impl Iterator<Item = AccountIdx>) {
         let counters = self.counters.get();
         let touched = |sum: u64, account: AccountIdx| {
             let native = self.cells[account as usize].native.load(Ordering::Relaxed);
+            // Half of all addresses lie on two cache lines.
+            let (Address::Key(PublicKey(bytes)) | Address::Contract(ContractId(bytes))) =
+                &self.addresses[account as usize];
+            let native = native ^ u64::from(bytes[0] ^ bytes[31]);
             sum ^ native ^ counters.map_or(0, |counters| counters.touch(account))
         };
         std::hint::black_box(accounts.fold(0, touched));

@@ -7,3 +7,4 @@ mod machine;
 mod metering;
 mod operators;
 mod work;
+mod writes;
