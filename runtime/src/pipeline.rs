@@ -91,7 +91,7 @@ impl Pipeline {
 
         let mut env = self.prefetch_modules(block, &resolved.contract_txs)?;
         if resolved.cuts.is_some() && env.runs_contracts() {
-            load_counters(block, &env, &table, &overlay, &self.pool)?;
+            load_counters(block, &env, &overlay, Crew::for_items(&self.pool, overlay.len()))?;
         }
         metrics.stages.prefetch = time.lap();
 

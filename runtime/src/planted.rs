@@ -225,6 +225,10 @@ bugs! {
     RollbackForgetsSlots: "9",
     /// A rollback does not reach the values in memory.
     RollbackForgetsTheHotState: "9",
+    /// A counter that changes stays in its column as it was.
+    ColumnsNotUpdated: "1",
+    /// Columns are kept when accounts get other rows.
+    ColumnsOutliveRows: "1",
     /// Blocks below the stable height can be undone.
     StableBlocksUndone: "9",
 

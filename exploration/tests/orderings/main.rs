@@ -28,6 +28,7 @@ mod state {
         pub(crate) nonce: tos_host_api::Nonce,
         pub(crate) native: tos_host_api::Amount,
     }
+    pub(crate) struct Row;
 }
 mod schedule {
     use tos_host_api::TxIndex;

@@ -9,7 +9,7 @@ use crate::cell::AccountCell;
 use crate::countdown::Countdown;
 use crate::marks::Marks;
 use crate::schedule::Schedule;
-use crate::state::Account;
+use crate::state::{Account, Row};
 
 /// What a transaction does to the only account.
 #[derive(Clone, Copy)]
@@ -35,7 +35,7 @@ impl Block {
         Self {
             marks: Marks::new(does.len(), &[]),
             countdown: Countdown::new(&schedule, |_| false),
-            cell: AccountCell::new(account),
+            cell: AccountCell::new(account, Row),
             does,
             batches,
             schedule,

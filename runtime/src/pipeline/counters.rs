@@ -7,18 +7,14 @@
 //! resolved. A guess that is wrong costs time and changes nothing.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 use std::sync::Arc;
 
 use tos_host_api::{Address, ContractId};
 
-use super::resolve::piece_of;
+use super::Crew;
 use crate::error::EngineError;
-use crate::execute::{BlockEnv, Contracts, WorkerPool};
-use crate::schedule::{AccessTable, AccountIdx, index_u32};
-use crate::state::{
-    ChainState, CounterName, KeyBytes, LoadedCounters, Overlay, Section, SlotRef, StateKey,
-};
+use crate::execute::{BlockEnv, Contracts};
+use crate::state::{CounterName, KeyBytes, Overlay, Section, StateKey};
 use crate::types::{Block, TransactionType};
 
 /// Most names whose counters are loaded: each takes room on every account of the block.
@@ -31,9 +27,6 @@ const SHARE_MIN: usize = 16;
 const CHANGES_SAMPLED: usize = 16;
 /// One of so many of them have to have a name.
 const NAME_SHARE_MIN: usize = 4;
-/// Parts and ranges per worker: enough that workers finish at about the same time.
-const PIECES_PER_WORKER: usize = 4;
-
 /// Loads what is guessed into the overlay.
 ///
 /// # Errors
@@ -41,35 +34,14 @@ const PIECES_PER_WORKER: usize = 4;
 pub(super) fn load_counters(
     block: &Block,
     env: &BlockEnv,
-    table: &Arc<AccessTable>,
     overlay: &Arc<Overlay>,
-    pool: &WorkerPool,
+    crew: Crew<'_>,
 ) -> Result<(), EngineError> {
     let names = guess(block, &env.contracts);
     if names.is_empty() {
         return Ok(());
     }
-    let counters = Arc::new(LoadedCounters::new(names, table.accounts().len()));
-    let pieces = PIECES_PER_WORKER * pool.len();
-    let parts = {
-        let (block, table) = (block.clone(), Arc::clone(table));
-        let (overlay, counters) = (Arc::clone(overlay), Arc::clone(&counters));
-        pool.map(pieces, move |piece| {
-            let txs = piece_of(block.transactions().len(), piece, pieces);
-            Part::list(&block, &table, txs, overlay.chain(), &counters)
-        })?
-    };
-    pool.map(pieces, {
-        let (table, overlay) = (Arc::clone(table), Arc::clone(overlay));
-        let counters = Arc::clone(&counters);
-        move |piece| {
-            let shards = piece_of(ChainState::COUNTER_SHARDS, piece, pieces);
-            shards.for_each(|shard| load_shard(&parts, shard, &table, &overlay, &counters));
-        }
-    })?;
-    let kept = || EngineError::Bug("a worker kept the counters of a block".into());
-    overlay.set_counters(Arc::into_inner(counters).ok_or_else(kept)?);
-    Ok(())
+    overlay.load_counters(overlay.chain().columns(&names), crew)
 }
 
 /// Notes what the counters that a block changed are called.
@@ -115,96 +87,4 @@ fn guess(block: &Block, contracts: &Contracts) -> Vec<CounterName> {
     }
     names.truncate(NAMES_MAX);
     names
-}
-
-/// A counter to be looked up.
-#[derive(Clone, Copy, Default)]
-struct Wanted {
-    hash: u64,
-    account: AccountIdx,
-    column: u16,
-    shard: u16,
-}
-
-/// What the calls of a range of transactions want.
-struct Part {
-    /// Shard after shard.
-    wanted: Vec<Wanted>,
-    /// By shard: where it starts in `wanted`; one more element closes the last.
-    shard_starts: Vec<u32>,
-}
-
-impl Part {
-    /// Lists what these transactions want that nobody has listed.
-    fn list(
-        block: &Block,
-        table: &AccessTable,
-        txs: Range<usize>,
-        chain: &ChainState,
-        counters: &LoadedCounters,
-    ) -> Self {
-        let names: Vec<&CounterName> = counters.names().collect();
-        let mut listed = Vec::with_capacity(2 * txs.len());
-        let mut shard_starts = vec![0; ChainState::COUNTER_SHARDS + 1];
-        for tx in txs {
-            let TransactionType::InvokeContract { contract, .. } = &block.transactions()[tx].data
-            else {
-                continue;
-            };
-            for (column, name) in (0_u16..).zip(&names) {
-                if name.contract != *contract {
-                    continue;
-                }
-                for entry in table.of(tx) {
-                    let account = entry.account;
-                    let partition = &table.accounts()[account as usize];
-                    if !counters.list(usize::from(column), account) {
-                        continue;
-                    }
-                    let slot = SlotRef { contract: *contract, partition, key: &name.key };
-                    let (hash, shard) = chain.counter_hash(slot);
-                    shard_starts[shard + 1] += 1;
-                    listed.push(Wanted { hash, account, column, shard: shard as u16 });
-                }
-            }
-        }
-        for shard in 0..ChainState::COUNTER_SHARDS {
-            shard_starts[shard + 1] += shard_starts[shard];
-        }
-        let mut next = shard_starts.clone();
-        let mut wanted = vec![Wanted::default(); listed.len()];
-        for one in listed {
-            let place = &mut next[usize::from(one.shard)];
-            wanted[index(*place)] = one;
-            *place = index_u32(index(*place) + 1);
-        }
-        Self { wanted, shard_starts }
-    }
-
-    fn of_shard(&self, shard: usize) -> &[Wanted] {
-        &self.wanted[index(self.shard_starts[shard])..index(self.shard_starts[shard + 1])]
-    }
-}
-
-fn load_shard(
-    parts: &[Part],
-    shard: usize,
-    table: &AccessTable,
-    overlay: &Overlay,
-    counters: &LoadedCounters,
-) {
-    let names: Vec<&CounterName> = counters.names().collect();
-    let wanted = parts.iter().flat_map(|part| part.of_shard(shard)).map(|wanted| {
-        let CounterName { contract, key } = names[usize::from(wanted.column)];
-        let partition = &table.accounts()[index(wanted.account)];
-        let slot = SlotRef { contract: *contract, partition, key };
-        (wanted.hash, slot, (wanted.column, wanted.account))
-    });
-    overlay.chain().copy_counters(shard, wanted, |(column, account), value| {
-        counters.load(usize::from(column), account, value);
-    });
-}
-
-fn index(position: u32) -> usize {
-    position as usize
 }

@@ -9,7 +9,7 @@ use tos_host_api::{Address, ContractId, TxIndex};
 use crate::error::EngineError;
 use crate::execute::{Contracts, Deployed, callable};
 use crate::sandbox::{Modules, Preparation};
-use crate::state::{AccountCell, ChainState};
+use crate::state::{AccountCell, ChainState, Row};
 use crate::types::{TransactionType, code_hash};
 
 /// Loads the accounts of a small block or a single call.
@@ -17,7 +17,7 @@ pub(crate) fn load_accounts(
     chain: &ChainState,
     accounts: &[Address],
 ) -> Result<Vec<AccountCell>, EngineError> {
-    let cell = |address: &Address| Ok(AccountCell::new(chain.account(address)?));
+    let cell = |address: &Address| Ok(AccountCell::new(chain.account(address)?, Row::NONE));
     accounts.iter().map(cell).collect()
 }
 

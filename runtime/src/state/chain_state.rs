@@ -7,6 +7,7 @@
 //! shared and [`ChainState::apply`] runs under the exclusive one.
 
 mod accounts;
+mod columns;
 mod slot_map;
 mod values;
 
@@ -16,7 +17,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use self::accounts::HotAccounts;
-pub(crate) use self::accounts::Numbering;
+pub(crate) use self::accounts::{Numbering, Row};
+pub(crate) use self::columns::{CounterColumn, CounterName};
 use self::values::HotValues;
 use super::{Account, ChangeSet, StateKey, StateValue};
 use crate::error::EngineError;

@@ -12,7 +12,7 @@ mod overlay;
 mod slot_table;
 
 pub use account::{Account, AssetBalances, AssetRecord, ContractRecord};
-pub(crate) use chain_state::{ChainState, Numbering};
+pub(crate) use chain_state::{ChainState, CounterColumn, CounterName, Numbering, Row};
 pub(crate) use change_set::Section;
 pub use change_set::{Change, ChangeSet};
 pub(crate) use conservation::Sums;
@@ -23,6 +23,4 @@ pub(crate) use journal::{Journal, Taken};
 pub(crate) use key::SlotRef;
 pub use key::{SlotKey, StateKey, StateValue};
 pub use key_bytes::KeyBytes;
-pub(crate) use overlay::{
-    AccountCell, Changes, CounterName, LoadedCounters, Overlay, Ranked, SectionKey,
-};
+pub(crate) use overlay::{AccountCell, Changes, Overlay, Ranked, SectionKey};

@@ -430,6 +430,16 @@ pub(super) const CAUGHT: &[Caught] = &[
         "commit::rollback::rollback_can_be_followed_by_another_branch",
     ),
     bug(
+        "ColumnsNotUpdated",
+        Suite,
+        "properties::counters::counters_that_were_guessed_end_as_those_that_were_not",
+    ),
+    bug(
+        "ColumnsOutliveRows",
+        Suite,
+        "properties::counters::counters_that_were_guessed_end_as_those_that_were_not",
+    ),
+    bug(
         "StableBlocksUndone",
         Suite,
         "commit::rollback::rollback_below_the_stable_height_or_above_the_tip_is_refused",

@@ -43,9 +43,9 @@ impl NumberedRange {
                     (hash, account, idx)
                 })
             });
-            let found = |address: &Address, account: &Account| {
+            let found = |address: &Address, account: &Account, row| {
                 addresses.push(*address);
-                cells.push(AccountCell::new(account.clone()));
+                cells.push(AccountCell::new(account.clone(), row));
             };
             let note = |part: usize, number| numbers[part].push(number);
             next = chain.number_accounts(numbering, shard, next, references, found, note)?;

@@ -4,7 +4,7 @@
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use dashmap::DashMap;
+use dashmap::{DashMap, Entry};
 use tos_host_api::Address;
 
 use super::{ChainState, SHARDS, age_limit, wrong_kind};
@@ -18,16 +18,29 @@ pub(super) struct HotAccounts {
     entries: DashMap<Address, HotAccount, foldhash::fast::RandomState>,
     /// The last numbering that was handed out.
     numberings: AtomicU64,
+    /// How many rows were handed out since accounts were last forgotten.
+    rows: AtomicU32,
 }
 
 struct HotAccount {
     account: Account,
+    row: Row,
     /// The last numbering that met the account; 0 for none.
     numbering: u64,
     /// Its number there.
     number: u32,
     /// Generation of the last use. Relaxed: a lost update only makes an entry look older.
     used: AtomicU32,
+}
+
+/// Where an account's counters are in every column of them, see `columns.rs`. An account keeps its row
+/// for as long as it is kept in memory, or until others are forgotten.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Row(pub(super) u32);
+
+impl Row {
+    /// Of an account that is not kept in memory.
+    pub(crate) const NONE: Self = Self(u32::MAX);
 }
 
 /// One counting of the accounts of a block, told apart from all others of this chain state.
@@ -38,7 +51,7 @@ impl Default for HotAccounts {
     fn default() -> Self {
         let hasher = foldhash::fast::RandomState::default();
         let entries = DashMap::with_hasher_and_shard_amount(hasher, SHARDS);
-        Self { entries, numberings: AtomicU64::new(0) }
+        Self { entries, numberings: AtomicU64::new(0), rows: AtomicU32::new(0) }
     }
 }
 
@@ -52,19 +65,53 @@ impl HotAccounts {
     }
 
     pub(super) fn insert(&self, address: Address, account: Account, generation: u32) {
-        let used = AtomicU32::new(generation);
-        self.entries.insert(address, HotAccount { account, numbering: 0, number: 0, used });
+        match self.entries.entry(address) {
+            // It keeps its row, and with it the counters there.
+            Entry::Occupied(mut known) => {
+                let hot = known.get_mut();
+                hot.account = account;
+                *hot.used.get_mut() = generation;
+            }
+            Entry::Vacant(entry) => {
+                let (row, used) = (self.new_row(), AtomicU32::new(generation));
+                entry.insert(HotAccount { account, row, numbering: 0, number: 0, used });
+            }
+        }
+    }
+
+    /// A row that nobody has.
+    fn new_row(&self) -> Row {
+        // Relaxed: only has to be unique. Four billion accounts do not fit into memory, but if they
+        // came and went without any being forgotten, the last would share no row.
+        let next = |rows: u32| rows.checked_add(1);
+        let row = self.rows.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
+        row.map_or(Row::NONE, Row)
+    }
+
+    /// One more than the highest row.
+    pub(super) fn rows(&self) -> usize {
+        self.rows.load(Ordering::Relaxed) as usize
     }
 
     pub(super) fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// Keeps the most recently used accounts: at most `keep`, or those used in this generation.
+    /// Keeps the most recently used accounts: at most `keep`, or those used in this generation. Those
+    /// that stay get new rows, so that rows stay dense.
     pub(super) fn trim(&self, keep: usize, generation: u32) {
         let age = |used: &AtomicU32| generation.wrapping_sub(used.load(Ordering::Relaxed));
         let age_max = age_limit(self.entries.iter().map(|entry| age(&entry.used)), keep);
-        self.entries.retain(|_, hot| age(&hot.used) <= age_max);
+        let mut rows = 0;
+        self.entries.retain(|_, hot| {
+            let stays = age(&hot.used) <= age_max;
+            if stays {
+                hot.row = Row(rows);
+                rows += 1;
+            }
+            stays
+        });
+        self.rows.store(rows, Ordering::Relaxed);
     }
 }
 
@@ -109,7 +156,7 @@ impl ChainState {
         shard: usize,
         mut next: u32,
         references: impl Iterator<Item = (u64, &'a Address, M)> + Clone,
-        mut found: impl FnMut(&Address, &Account),
+        mut found: impl FnMut(&Address, &Account, Row),
         mut number: impl FnMut(M, u32),
     ) -> Result<u32, EngineError> {
         let generation = self.generation();
@@ -129,17 +176,18 @@ impl ChainState {
                     hot.numbering = numbering;
                     hot.number = next;
                     *hot.used.get_mut() = generation;
-                    found(address, &hot.account);
+                    found(address, &hot.account, hot.row);
                     next = next.checked_add(1).ok_or_else(too_many)?;
                 }
                 number(mention, hot.number);
                 continue;
             }
             let account = stored(&*self.storage, address)?;
-            found(address, &account);
+            let row = self.accounts.new_row();
+            found(address, &account, row);
             number(mention, next);
             let used = AtomicU32::new(generation);
-            let hot = HotAccount { account, numbering, number: next, used };
+            let hot = HotAccount { account, row, numbering, number: next, used };
             let value = dashmap::SharedValue::new(hot);
             shard.insert(hash, (*address, value), |(known, _)| map.hash_usize(known) as u64);
             next = next.checked_add(1).ok_or_else(too_many)?;

@@ -6,12 +6,21 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use dashmap::{DashMap, SharedValue};
 
-use super::{Hot, SHARDS, age};
+use super::{Row, SHARDS, age};
 use crate::state::{SlotKey, SlotRef};
 
 /// Offers no iteration over names or values, so its order cannot reach a result.
 pub(super) struct SlotMap<V> {
-    entries: DashMap<SlotKey, Hot<V>, foldhash::fast::RandomState>,
+    entries: DashMap<SlotKey, HotSlot<V>, foldhash::fast::RandomState>,
+}
+
+struct HotSlot<V> {
+    value: V,
+    /// Generation of the last use. Relaxed: a lost update only makes an entry look older.
+    used: AtomicU32,
+    /// The row of the slot's partition, if somebody noted it, see `columns.rs`. Relaxed: whoever
+    /// knows the row notes the same one.
+    row: AtomicU32,
 }
 
 impl<V> Default for SlotMap<V> {
@@ -22,7 +31,8 @@ impl<V> Default for SlotMap<V> {
 }
 
 impl<V: Clone> SlotMap<V> {
-    pub(super) fn copy(&self, slot: SlotRef<'_>, generation: u32) -> Option<V> {
+    /// The value of a slot if it is there; notes the row of its partition, if it is known.
+    pub(super) fn copy(&self, slot: SlotRef<'_>, row: Row, generation: u32) -> Option<V> {
         let hash = self.entries.hasher().hash_one(slot);
         let shard = self.entries.shards()[self.shard(hash)].read();
         let (_, hot) = shard.get(hash, |(key, _)| key.by_ref() == slot)?;
@@ -30,48 +40,32 @@ impl<V: Clone> SlotMap<V> {
         if hot.used.load(Ordering::Relaxed) != generation {
             hot.used.store(generation, Ordering::Relaxed);
         }
+        if row != Row::NONE {
+            hot.row.store(row.0, Ordering::Relaxed);
+        }
         Some(hot.value.clone())
     }
 
-    /// Hash and shard of a name.
-    pub(super) fn place(&self, slot: SlotRef<'_>) -> (u64, usize) {
-        let hash = self.entries.hasher().hash_one(slot);
-        (hash, self.shard(hash))
-    }
-
-    /// Copies the values of slots of one shard, each given with its hash; those that are not there
-    /// are left out. Under one lock: taking one for each would keep the processor from fetching
-    /// several from memory at once.
-    pub(super) fn copy_all<'a, M>(
-        &self,
-        shard: usize,
-        slots: impl Iterator<Item = (u64, SlotRef<'a>, M)>,
-        generation: u32,
-        mut found: impl FnMut(M, V),
-    ) {
-        let shard = self.entries.shards()[shard].read();
-        for (hash, slot, mention) in slots {
-            if let Some((_, hot)) = shard.get(hash, |(key, _)| key.by_ref() == slot) {
-                let hot = hot.get();
-                if hot.used.load(Ordering::Relaxed) != generation {
-                    hot.used.store(generation, Ordering::Relaxed);
-                }
-                found(mention, hot.value.clone());
-            }
-        }
-    }
-
-    /// Sets a value; the name is copied if it was not there.
-    pub(super) fn insert(&self, slot: SlotRef<'_>, value: V, generation: u32) {
+    /// Sets a value; the name is copied if it was not there. Returns the row of the partition if it
+    /// was noted, or is given.
+    pub(super) fn insert(&self, slot: SlotRef<'_>, value: V, row: Row, generation: u32) -> Row {
         let hasher = self.entries.hasher();
         let hash = hasher.hash_one(slot);
         let mut shard = self.entries.shards()[self.shard(hash)].write();
-        let hot = Hot { value, used: AtomicU32::new(generation) };
         if let Some((_, known)) = shard.get_mut(hash, |(key, _)| key.by_ref() == slot) {
-            *known.get_mut() = hot;
+            let known = known.get_mut();
+            known.value = value;
+            *known.used.get_mut() = generation;
+            if row != Row::NONE {
+                *known.row.get_mut() = row.0;
+            }
+            Row(*known.row.get_mut())
         } else {
+            let (used, noted) = (AtomicU32::new(generation), AtomicU32::new(row.0));
+            let hot = HotSlot { value, used, row: noted };
             let entry = (slot.to_key(), SharedValue::new(hot));
             shard.insert(hash, entry, |(key, _)| hasher.hash_one(key.by_ref()));
+            row
         }
     }
 
@@ -84,9 +78,12 @@ impl<V: Clone> SlotMap<V> {
         self.entries.iter().map(move |hot| age(generation, &hot.used))
     }
 
-    /// Forgets the entries that were not used in the last `age_max` blocks.
+    /// Forgets the entries that were not used in the last `age_max` blocks, and all rows.
     pub(super) fn forget_older(&self, age_max: u32, generation: u32) {
-        self.entries.retain(|_, hot| age(generation, &hot.used) <= age_max);
+        self.entries.retain(|_, hot| {
+            *hot.row.get_mut() = Row::NONE.0;
+            age(generation, &hot.used) <= age_max
+        });
     }
 
     fn shard(&self, hash: u64) -> usize {

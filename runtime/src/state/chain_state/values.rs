@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use tos_host_api::{AssetId, ContractId};
 
+use super::columns::Columns;
 use super::slot_map::SlotMap;
-use super::{ChainState, HotMap, SHARDS, age_limit, wrong_kind};
+use super::{ChainState, CounterColumn, CounterName, HotMap, Row, age_limit, wrong_kind};
 use crate::error::EngineError;
+use crate::planted::{Bug, planted};
 use crate::state::{AssetRecord, ContractRecord, SlotRef, StateKey, StateValue};
 
 /// Values kept in memory. Slots are many and small, so each kind has a map of its own.
@@ -15,6 +17,8 @@ pub(super) struct HotValues {
     slots: SlotMap<Option<Arc<[u8]>>>,
     /// Zero where there is none.
     counters: SlotMap<u128>,
+    /// Some of the counters once more.
+    columns: Columns,
     /// Everything else.
     records: HotMap<StateKey, Option<StateValue>>,
 }
@@ -24,14 +28,26 @@ impl HotValues {
     pub(super) fn set(&self, key: &StateKey, new: Option<&StateValue>, generation: u32) {
         match (key, new) {
             (StateKey::Slot(slot), Some(StateValue::Slot(value))) => {
-                self.slots.insert(slot.by_ref(), Some(Arc::clone(value)), generation);
+                let value = Some(Arc::clone(value));
+                self.slots.insert(slot.by_ref(), value, Row::NONE, generation);
             }
-            (StateKey::Slot(slot), _) => self.slots.insert(slot.by_ref(), None, generation),
+            (StateKey::Slot(slot), _) => {
+                self.slots.insert(slot.by_ref(), None, Row::NONE, generation);
+            }
             (StateKey::Counter(slot), Some(StateValue::Counter(value))) => {
-                self.counters.insert(slot.by_ref(), *value, generation);
+                self.set_counter(slot.by_ref(), *value, Row::NONE, generation);
             }
-            (StateKey::Counter(slot), _) => self.counters.insert(slot.by_ref(), 0, generation),
+            (StateKey::Counter(slot), _) => {
+                self.set_counter(slot.by_ref(), 0, Row::NONE, generation);
+            }
             (key, new) => self.records.insert(key.clone(), new.cloned(), generation),
+        }
+    }
+
+    fn set_counter(&self, slot: SlotRef<'_>, value: u128, row: Row, generation: u32) {
+        let row = self.counters.insert(slot, value, row, generation);
+        if row != Row::NONE && !planted(Bug::ColumnsNotUpdated) {
+            self.columns.note(slot, row, value);
         }
     }
 
@@ -41,6 +57,7 @@ impl HotValues {
     }
 
     /// Keeps the most recently used values: at most `keep`, or those used in this generation.
+    /// Forgets all rows.
     pub(super) fn trim(&self, keep: usize, generation: u32) {
         let ages = self.slots.ages(generation);
         let ages = ages.chain(self.counters.ages(generation)).chain(self.records.ages(generation));
@@ -48,17 +65,15 @@ impl HotValues {
         self.slots.forget_older(age_max, generation);
         self.counters.forget_older(age_max, generation);
         self.records.forget_older(age_max, generation);
+        self.columns.forget();
     }
 }
 
 impl ChainState {
-    /// Shards of the counters, see [`ChainState::copy_counters`].
-    pub(crate) const COUNTER_SHARDS: usize = SHARDS;
-
     /// A byte slot.
     pub(crate) fn slot(&self, slot: SlotRef<'_>) -> Result<Option<Arc<[u8]>>, EngineError> {
         let generation = self.generation();
-        if let Some(value) = self.values.slots.copy(slot, generation) {
+        if let Some(value) = self.values.slots.copy(slot, Row::NONE, generation) {
             return Ok(value);
         }
         let key = StateKey::Slot(slot.to_key().into());
@@ -67,14 +82,23 @@ impl ChainState {
             Some(StateValue::Slot(bytes)) => Some(bytes),
             Some(_) => return Err(wrong_kind(&key)),
         };
-        self.values.slots.insert(slot, value.clone(), generation);
+        self.values.slots.insert(slot, value.clone(), Row::NONE, generation);
         Ok(value)
     }
 
     /// A counter slot; zero where there is none.
     pub(crate) fn counter(&self, slot: SlotRef<'_>) -> Result<u128, EngineError> {
+        self.counter_of_row(slot, Row::NONE)
+    }
+
+    /// A counter slot in the partition of an account whose row is known: from now on the counter is
+    /// in its column, if there is one.
+    pub(crate) fn counter_of_row(&self, slot: SlotRef<'_>, row: Row) -> Result<u128, EngineError> {
         let generation = self.generation();
-        if let Some(value) = self.values.counters.copy(slot, generation) {
+        if let Some(value) = self.values.counters.copy(slot, row, generation) {
+            if row != Row::NONE {
+                self.values.columns.note(slot, row, value);
+            }
             return Ok(value);
         }
         let key = StateKey::Counter(slot.to_key().into());
@@ -83,23 +107,13 @@ impl ChainState {
             Some(StateValue::Counter(value)) => value,
             Some(_) => return Err(wrong_kind(&key)),
         };
-        self.values.counters.insert(slot, value, generation);
+        self.values.set_counter(slot, value, row, generation);
         Ok(value)
     }
 
-    /// Hash and shard of a counter.
-    pub(crate) fn counter_hash(&self, slot: SlotRef<'_>) -> (u64, usize) {
-        self.values.counters.place(slot)
-    }
-
-    /// Copies the counters of one shard that are in memory; each is given with its hash.
-    pub(crate) fn copy_counters<'a, M>(
-        &self,
-        shard: usize,
-        slots: impl Iterator<Item = (u64, SlotRef<'a>, M)>,
-        found: impl FnMut(M, u128),
-    ) {
-        self.values.counters.copy_all(shard, slots, self.generation(), found);
+    /// Columns of the counters of these names, for all accounts in memory.
+    pub(crate) fn columns(&self, names: &[CounterName]) -> Vec<Arc<CounterColumn>> {
+        self.values.columns.ask(names, self.accounts.rows())
     }
 
     /// A contract's record.

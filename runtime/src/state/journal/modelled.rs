@@ -105,7 +105,8 @@ fn overlay(before: &Values) -> Overlay {
     chain.apply(&ChangeSet::new(changes).expect("no key twice"));
     let mut account = Account { native: Amount(BEFORE), ..Account::default() };
     account.set_balance(GOLD, Amount(BEFORE));
-    let cells = (0..ACCOUNTS).map(|_| AccountCell::new(account.clone())).collect();
+    let cells =
+        (0..ACCOUNTS).map(|_| AccountCell::new(account.clone(), crate::state::Row::NONE)).collect();
     Overlay::new(Arc::new(chain), Arc::new((0..ACCOUNTS).map(address).collect()), cells)
 }
 

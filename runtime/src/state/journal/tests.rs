@@ -7,7 +7,7 @@ use tos_host_api::{AccessMode, Address, ContractId, HostFunction, PublicKey};
 use super::*;
 use crate::state::chain_state::ChainState;
 use crate::state::{
-    Account, AccountCell, Change, ChangeSet, Changes, Section, SlotKey, SlotRef, StateKey,
+    Account, AccountCell, Change, ChangeSet, Changes, Row, Section, SlotKey, SlotRef, StateKey,
     StateValue,
 };
 use crate::storage::MemoryStorage;
@@ -53,7 +53,7 @@ impl Scene {
             Change { key: StateKey::Slot(name().into()), old: None, new: slot },
         ];
         chain.apply(&ChangeSet::new(changes.into()).expect("no key twice"));
-        let cells = vec![AccountCell::new(Account::default())];
+        let cells = vec![AccountCell::new(Account::default(), Row::NONE)];
         let overlay = Arc::new(Overlay::new(Arc::new(chain), Arc::new(vec![ME]), cells));
         Self { journal: Journal::new(Arc::clone(&overlay)), overlay, batch: 0 }
     }

@@ -2,7 +2,7 @@
 
 use tos_host_api::AccessMode;
 
-use crate::state::Account;
+use crate::state::{Account, Row};
 use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// One account of the block. On a cache line of its own: transfers of native units touch nothing
@@ -14,6 +14,8 @@ pub(crate) struct AccountCell {
     pub(super) claims: Claims,
     /// The account before the block.
     pub(super) base: Account,
+    /// Where the hot state has the account's counters.
+    pub(super) row: Row,
 }
 
 /// The last batches that wrote an account and that credited it, each plus two, 1 for what came
@@ -79,12 +81,13 @@ impl AccountCell {
     }
 
     /// An account as it is before the block.
-    pub(crate) fn new(base: Account) -> Self {
+    pub(crate) fn new(base: Account, row: Row) -> Self {
         Self {
             nonce: AtomicU64::new(base.nonce.0),
             native: AtomicU64::new(base.native.0),
             claims: Claims::default(),
             base,
+            row,
         }
     }
 

@@ -9,13 +9,15 @@ use std::sync::atomic::Ordering;
 
 use tos_host_api::{Address, Amount, ContractId, PublicKey};
 
-use super::counters::{CounterChange, CounterName};
+use super::counters::CounterChange;
 use super::extras::{CounterValue, Extras, Published};
 use super::{AccountCell, Overlay, Ranked, overflow};
 use crate::error::EngineError;
 use crate::planted::{Bug, planted};
 use crate::schedule::AccountIdx;
-use crate::state::{Account, Change, Section, SlotKey, SlotRef, StateKey, StateValue, Sums};
+use crate::state::{
+    Account, Change, CounterName, Section, SlotKey, SlotRef, StateKey, StateValue, Sums,
+};
 
 /// Accounts brought into the cache together: as many as fit its fastest part twice.
 const FETCHED_AT_ONCE: usize = 64;
@@ -108,7 +110,7 @@ impl Overlay {
             for (Ranked { account, .. }, extras) in accounts.iter().zip(taken.drain(..)) {
                 let address = self.address(*account);
                 if let Some(extras) = extras {
-                    self.extra_changes(address, *extras, changes, &mut counters)?;
+                    self.extra_changes(*account, *extras, changes, &mut counters)?;
                 }
                 if let Some(loaded) = self.counters.get() {
                     loaded.changes(*account, &mut counters);
@@ -164,11 +166,12 @@ impl Overlay {
 
     fn extra_changes(
         &self,
-        address: Address,
+        account: AccountIdx,
         extras: Extras,
         changes: &mut Changes,
         counters: &mut Vec<CounterChange>,
     ) -> Result<(), EngineError> {
+        let (address, row) = (self.address(account), self.cells[account as usize].row);
         let partition = address;
         if let (Some(record), Address::Contract(id)) = (extras.contract, address) {
             let old = self.chain.contract(&id)?.map(|old| StateValue::Contract(old.into()));
@@ -189,7 +192,8 @@ impl Overlay {
             let old = match cell.base {
                 Some(base) => base,
                 None => {
-                    self.chain.counter(SlotRef { contract, partition: &partition, key: &key })?
+                    let slot = SlotRef { contract, partition: &partition, key: &key };
+                    self.chain.counter_of_row(slot, row)?
                 }
             };
             let new = match cell.value {

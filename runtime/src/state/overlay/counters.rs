@@ -5,23 +5,19 @@
 //! takes; see `pipeline/counters.rs`. A counter that is loaded lives in a cell here for the whole
 //! block, every other one in its account's extras. Which ones are loaded changes nothing else.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tos_host_api::ContractId;
 
-use super::Overlay;
+use super::{AccountCell, Overlay};
+use crate::error::EngineError;
+use crate::pipeline::Crew;
 use crate::schedule::AccountIdx;
-use crate::state::KeyBytes;
-
-/// Counters of the same name in all partitions.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct CounterName {
-    pub(crate) contract: ContractId,
-    pub(crate) key: KeyBytes,
-}
+use crate::state::{CounterColumn, CounterName, KeyBytes};
 
 /// Loaded counters of a block.
-pub(crate) struct LoadedCounters {
+pub(super) struct LoadedCounters {
     /// Ascending by name.
     columns: Vec<Column>,
 }
@@ -29,23 +25,21 @@ pub(crate) struct LoadedCounters {
 /// Counters of one name.
 struct Column {
     name: CounterName,
-    /// By account.
-    cells: Vec<LoadedCell>,
+    /// By account, in pieces of [`PIECE_LEN`].
+    pieces: Vec<Vec<LoadedCell>>,
 }
 
+/// Counters that one worker loads at a time: a power of two, so that they are found by shifting.
+const PIECE_LEN: usize = 4_096;
+
 /// One counter. Relaxed throughout, for the reasons that account cells have.
-#[derive(Default)]
 pub(super) struct LoadedCell {
-    /// The value before the block plus one; 0 or [`LISTED`] while it is not loaded. Does not change
-    /// once transactions run.
-    base: AtomicU64,
+    /// The value before the block plus one; 0 if it is not loaded. Does not change.
+    base: u64,
     /// The value, as two halves: additions that commute cannot be one addition of 128 bits.
     low: AtomicU64,
     high: AtomicU64,
 }
-
-/// Somebody is about to look the counter up.
-const LISTED: u64 = u64::MAX;
 
 /// A counter that the block changed.
 pub(super) struct CounterChange {
@@ -56,59 +50,29 @@ pub(super) struct CounterChange {
 }
 
 impl LoadedCounters {
-    /// No counter yet, of these names on this many accounts.
-    pub(crate) fn new(mut names: Vec<CounterName>, accounts: usize) -> Self {
-        names.sort_unstable();
-        names.dedup();
-        let cells = || (0..accounts).map(|_| LoadedCell::default()).collect();
-        Self { columns: names.into_iter().map(|name| Column { name, cells: cells() }).collect() }
-    }
-
     /// The names, by column.
     pub(crate) fn names(&self) -> impl Iterator<Item = &CounterName> {
         self.columns.iter().map(|column| &column.name)
     }
 
-    /// Notes that a counter is about to be looked up; `false` if that is known. Two who ask at once
-    /// may both be told to: looking up twice does no harm.
-    pub(crate) fn list(&self, column: usize, account: AccountIdx) -> bool {
-        let base = &self.columns[column].cells[account as usize].base;
-        let listed = base.load(Ordering::Relaxed) == 0;
-        base.store(LISTED, Ordering::Relaxed);
-        listed
-    }
-
-    /// Loads a counter. Before any transaction runs.
-    pub(crate) fn load(&self, column: usize, account: AccountIdx, value: u128) {
-        // Larger ones are nobody's balance; they are found as those are that nobody has guessed.
-        if let Ok(value) = u64::try_from(value)
-            && value < LISTED - 1
-        {
-            let cell = &self.columns[column].cells[account as usize];
-            cell.low.store(value, Ordering::Relaxed);
-            cell.base.store(value + 1, Ordering::Relaxed);
-        }
-    }
-
     fn find(&self, account: AccountIdx, contract: &ContractId, key: &[u8]) -> Option<&LoadedCell> {
         let named =
             |column: &&Column| *column.name.key == *key && column.name.contract == *contract;
-        let cell = &self.columns.iter().find(named)?.cells[account as usize];
+        let cell = self.columns.iter().find(named)?.cell(account);
         cell.base().is_some().then_some(cell)
     }
 
     /// Reads the cells of an account and forgets what it read, see [`Overlay::touch`].
     pub(super) fn touch(&self, account: AccountIdx) -> u64 {
-        let read = |sum: u64, column: &Column| {
-            sum ^ column.cells[account as usize].low.load(Ordering::Relaxed)
-        };
+        let read =
+            |sum: u64, column: &Column| sum ^ column.cell(account).low.load(Ordering::Relaxed);
         self.columns.iter().fold(0, read)
     }
 
     /// Adds what became of an account's counters, in order.
     pub(super) fn changes(&self, account: AccountIdx, changes: &mut Vec<CounterChange>) {
-        for Column { name: CounterName { contract, key }, cells } in &self.columns {
-            let cell = &cells[account as usize];
+        for column in &self.columns {
+            let (cell, CounterName { contract, key }) = (column.cell(account), &column.name);
             let Some(old) = cell.base() else { continue };
             let new = cell.value();
             if new != old {
@@ -119,11 +83,22 @@ impl LoadedCounters {
     }
 }
 
+impl Column {
+    fn cell(&self, account: AccountIdx) -> &LoadedCell {
+        let account = account as usize;
+        &self.pieces[account / PIECE_LEN][account % PIECE_LEN]
+    }
+}
+
 impl LoadedCell {
+    /// Of a value before the block plus one, or 0 if that is not known.
+    fn new(base: u64) -> Self {
+        Self { base, low: base.saturating_sub(1).into(), high: 0.into() }
+    }
+
     /// The value before the block; `None` if it is not loaded.
     fn base(&self) -> Option<u128> {
-        let base = self.base.load(Ordering::Relaxed);
-        if base == LISTED { None } else { base.checked_sub(1).map(u128::from) }
+        self.base.checked_sub(1).map(u128::from)
     }
 
     /// The value. Whoever may read waits for all who changed it before.
@@ -162,10 +137,29 @@ fn halves(value: u128) -> (u64, u64) {
 }
 
 impl Overlay {
-    /// Takes in counters that were loaded, before any transaction runs.
-    pub(crate) fn set_counters(&self, counters: LoadedCounters) {
-        let set = self.counters.set(counters);
+    /// Loads what these columns know of the block's accounts, before any transaction runs. No name
+    /// is there twice.
+    ///
+    /// # Errors
+    /// A worker panicked.
+    pub(crate) fn load_counters(
+        self: &Arc<Self>,
+        mut columns: Vec<Arc<CounterColumn>>,
+        crew: Crew<'_>,
+    ) -> Result<(), EngineError> {
+        columns.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        let load = |column: Arc<CounterColumn>| {
+            let (overlay, name) = (Arc::clone(self), column.name.clone());
+            let pieces = crew.map(self.len().div_ceil(PIECE_LEN), move |piece| {
+                let cells = overlay.cells.iter().skip(piece * PIECE_LEN).take(PIECE_LEN);
+                cells.map(|cell| loaded_cell(&column, cell)).collect()
+            })?;
+            Ok(Column { name, pieces })
+        };
+        let columns: Result<_, EngineError> = columns.into_iter().map(load).collect();
+        let set = self.counters.set(LoadedCounters { columns: columns? });
         debug_assert!(set.is_ok(), "counters are loaded once");
+        Ok(())
     }
 
     /// A counter in the account's partition, if it is loaded.
@@ -179,17 +173,19 @@ impl Overlay {
     }
 }
 
+fn loaded_cell(column: &CounterColumn, account: &AccountCell) -> LoadedCell {
+    LoadedCell::new(column.cell(account.row))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn loaded(value: u128) -> LoadedCounters {
+    /// The counter of the third account, loaded with a value.
+    fn loaded(value: u64) -> LoadedCounters {
         let name = CounterName { contract: ContractId([1; 32]), key: [7].into() };
-        let counters = LoadedCounters::new(vec![name.clone(), name], 3);
-        assert_eq!(counters.names().count(), 1);
-        assert!(counters.list(0, 2) && !counters.list(0, 2));
-        counters.load(0, 2, value);
-        counters
+        let pieces = vec![[0, 0, value + 1].map(LoadedCell::new).into()];
+        LoadedCounters { columns: vec![Column { name, pieces }] }
     }
 
     fn cell(counters: &LoadedCounters) -> Option<&LoadedCell> {
@@ -197,18 +193,14 @@ mod tests {
     }
 
     #[test]
-    fn a_counter_is_found_by_all_of_its_name_once_it_is_loaded() {
-        let counters = loaded(5);
-        assert_eq!(cell(&counters).map(LoadedCell::value), Some(5));
-        for (account, contract, key) in [(1, 1, 7), (2, 2, 7), (2, 1, 8)] {
-            assert!(counters.find(account, &ContractId([contract; 32]), &[key]).is_none());
+    fn a_counter_is_found_by_all_of_its_name_if_it_is_loaded() {
+        for value in [0, 5, u64::MAX - 1] {
+            let counters = loaded(value);
+            assert_eq!(cell(&counters).map(LoadedCell::value), Some(value.into()));
+            for (account, contract, key) in [(1, 1, 7), (2, 2, 7), (2, 1, 8), (0, 1, 7)] {
+                assert!(counters.find(account, &ContractId([contract; 32]), &[key]).is_none());
+            }
         }
-        // Nobody has looked for the one, the other does not fit.
-        assert!(counters.find(0, &ContractId([1; 32]), &[7]).is_none());
-        for value in [u128::from(u64::MAX) - 1, u128::from(u64::MAX), u128::MAX] {
-            assert!(cell(&loaded(value)).is_none());
-        }
-        assert!(cell(&loaded(u128::from(u64::MAX) - 2)).is_some());
     }
 
     #[test]

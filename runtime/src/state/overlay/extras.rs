@@ -120,7 +120,8 @@ impl Overlay {
             None => 0,
         };
         let partition = &self.addresses[account as usize];
-        let base = self.chain.counter(SlotRef { contract, partition, key })?;
+        let row = self.cells[account as usize].row;
+        let base = self.chain.counter_of_row(SlotRef { contract, partition, key }, row)?;
         let sum = base.checked_add(added);
         let value = sum.ok_or_else(|| overflow("counter", *partition))?;
         Ok(SeenCounter { value, base: Some(base) })

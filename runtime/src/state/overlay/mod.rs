@@ -19,7 +19,7 @@ use tos_host_api::{AccessMode, Address, AssetId, ContractId, PublicKey, TxIndex}
 
 pub(crate) use self::cell::AccountCell;
 pub(crate) use self::changes::{Changes, SectionKey};
-pub(crate) use self::counters::{CounterName, LoadedCounters};
+use self::counters::LoadedCounters;
 use self::extras::{Extras, ExtrasCell, merge_counter, merge_slot};
 pub(crate) use self::extras::{SeenCounter, SeenSlot, SlotValue};
 pub(crate) use self::order::Ranked;
