@@ -58,7 +58,7 @@ impl Floor {
         seed: u64,
     ) -> Result<Self> {
         let payments: Vec<Payment> =
-            block.transactions().iter().map(|tx| Payment::of(tx)).collect::<Result<_>>()?;
+            block.transactions().iter().map(Payment::of).collect::<Result<_>>()?;
         Ok(Self {
             accounts: Accounts::new(&payments, accounts, seed)?,
             guest: Guest::new(payments)?,
@@ -82,7 +82,8 @@ impl Floor {
 
     /// Adds the sum and the parts.
     pub(super) fn add_to(&self, figures: &mut Figures) {
-        let parts: [(&str, fn(&Parts) -> Duration); 4] = [
+        type Part = fn(&Parts) -> Duration;
+        let parts: [(&str, Part); 4] = [
             ("calling", |parts| parts.call),
             ("finding", |parts| parts.find),
             ("writing", |parts| parts.write),
