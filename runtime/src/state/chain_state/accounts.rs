@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use dashmap::DashMap;
 use tos_host_api::Address;
 
+use super::apply::Place;
 use super::{ChainState, SHARDS, age_limit, wrong_kind};
 use crate::error::EngineError;
 use crate::planted::{Bug, planted};
@@ -51,9 +52,37 @@ impl HotAccounts {
         Some(hot.account.clone())
     }
 
-    pub(super) fn insert(&self, address: Address, account: Account, generation: u32) {
+    fn insert(&self, address: Address, account: Account, generation: u32) {
         let used = AtomicU32::new(generation);
         self.entries.insert(address, HotAccount { account, numbering: 0, number: 0, used });
+    }
+
+    /// Sets accounts of one shard; what is none is the default.
+    pub(super) fn set_all(
+        &self,
+        shard: usize,
+        places: &[Place<&Address, Option<&Account>>],
+        generation: u32,
+    ) {
+        let map = &self.entries;
+        let mut shard = map.shards()[shard].write();
+        // Only looking, with nothing in between, lets the processor fetch several entries from
+        // memory at once; the loop below then finds them in its cache.
+        let known = places
+            .iter()
+            .filter(|place| shard.get(place.hash, |(known, _)| known == place.key).is_some());
+        std::hint::black_box(known.count());
+        for &Place { hash, key, new, .. } in places {
+            let used = AtomicU32::new(generation);
+            let account = new.cloned().unwrap_or_default();
+            let hot = HotAccount { account, numbering: 0, number: 0, used };
+            if let Some((_, known)) = shard.get_mut(hash, |(known, _)| known == key) {
+                *known.get_mut() = hot;
+            } else {
+                let entry = (*key, dashmap::SharedValue::new(hot));
+                shard.insert(hash, entry, |(known, _)| map.hash_usize(known) as u64);
+            }
+        }
     }
 
     pub(super) fn len(&self) -> usize {

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use dashmap::{DashMap, SharedValue};
 
+use super::apply::Place;
 use super::{Hot, SHARDS, age};
 use crate::state::{SlotKey, SlotRef};
 
@@ -72,6 +73,26 @@ impl<V: Clone> SlotMap<V> {
         } else {
             let entry = (slot.to_key(), SharedValue::new(hot));
             shard.insert(hash, entry, |(key, _)| hasher.hash_one(key.by_ref()));
+        }
+    }
+
+    /// Sets the values of slots of one shard.
+    pub(super) fn set_all(&self, shard: usize, places: &[Place<&SlotKey, V>], generation: u32) {
+        let hasher = self.entries.hasher();
+        let mut shard = self.entries.shards()[shard].write();
+        // Only looking first, like the accounts are.
+        let known = places
+            .iter()
+            .filter(|place| shard.get(place.hash, |(known, _)| known == place.key).is_some());
+        std::hint::black_box(known.count());
+        for Place { hash, key, new, .. } in places {
+            let hot = Hot { value: new.clone(), used: AtomicU32::new(generation) };
+            if let Some((_, known)) = shard.get_mut(*hash, |(known, _)| known == *key) {
+                *known.get_mut() = hot;
+            } else {
+                let entry = ((*key).clone(), SharedValue::new(hot));
+                shard.insert(*hash, entry, |(known, _)| hasher.hash_one(known.by_ref()));
+            }
         }
     }
 

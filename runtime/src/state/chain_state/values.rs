@@ -12,29 +12,14 @@ use crate::state::{AssetRecord, ContractRecord, SlotRef, StateKey, StateValue};
 /// Values kept in memory. Slots are many and small, so each kind has a map of its own.
 #[derive(Default)]
 pub(super) struct HotValues {
-    slots: SlotMap<Option<Arc<[u8]>>>,
+    pub(super) slots: SlotMap<Option<Arc<[u8]>>>,
     /// Zero where there is none.
-    counters: SlotMap<u128>,
+    pub(super) counters: SlotMap<u128>,
     /// Everything else.
-    records: HotMap<StateKey, Option<StateValue>>,
+    pub(super) records: HotMap<StateKey, Option<StateValue>>,
 }
 
 impl HotValues {
-    /// Sets a value; `None` removes it. A value fits its key, see [`StateValue::fits`].
-    pub(super) fn set(&self, key: &StateKey, new: Option<&StateValue>, generation: u32) {
-        match (key, new) {
-            (StateKey::Slot(slot), Some(StateValue::Slot(value))) => {
-                self.slots.insert(slot.by_ref(), Some(Arc::clone(value)), generation);
-            }
-            (StateKey::Slot(slot), _) => self.slots.insert(slot.by_ref(), None, generation),
-            (StateKey::Counter(slot), Some(StateValue::Counter(value))) => {
-                self.counters.insert(slot.by_ref(), *value, generation);
-            }
-            (StateKey::Counter(slot), _) => self.counters.insert(slot.by_ref(), 0, generation),
-            (key, new) => self.records.insert(key.clone(), new.cloned(), generation),
-        }
-    }
-
     /// How many values are kept.
     pub(super) fn len(&self) -> usize {
         self.slots.len() + self.counters.len() + self.records.len()
