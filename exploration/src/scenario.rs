@@ -36,7 +36,7 @@ pub(crate) struct World {
     contracts: Vec<ContractId>,
     params: ProtocolParams,
     /// What its storage was given, in order.
-    committed: Vec<(ChainMeta, BlockRecord)>,
+    committed: Vec<(ChainMeta, Arc<BlockRecord>)>,
 }
 
 /// Two blocks that follow each other, and what executing them one transaction after the other
@@ -95,7 +95,7 @@ impl World {
             let record = storage.record(topoheight).expect("in memory").expect("a record");
             let state_digest = record.header.state_digest;
             let meta = ChainMeta { topoheight, state_digest, ..last.clone() };
-            world.committed.push((meta, record));
+            world.committed.push((meta, Arc::new(record)));
         }
         Arc::new(world)
     }

@@ -6,6 +6,7 @@
 //! order of the calls.
 
 use std::future::Future;
+use std::sync::Arc;
 
 use tokio::sync::oneshot;
 use tos_host_api::Hash;
@@ -13,6 +14,7 @@ use tos_host_api::Hash;
 use crate::engine::{Background, ContractEngine};
 use crate::error::EngineError;
 use crate::outcome::BlockOutcome;
+use crate::sync::Mutex;
 use crate::types::{Block, UnverifiedBlock};
 
 /// A [`ContractEngine`] whose methods never block an async worker.
@@ -22,6 +24,9 @@ use crate::types::{Block, UnverifiedBlock};
 pub struct AsyncEngine {
     engine: ContractEngine,
     execute: Background,
+    /// The last executed block. Freeing ten thousand transactions takes most of a millisecond,
+    /// which neither its outcome nor its commit has to wait for.
+    spent: Arc<Mutex<Option<Block>>>,
 }
 
 impl AsyncEngine {
@@ -30,7 +35,8 @@ impl AsyncEngine {
     /// # Errors
     /// The system refuses a thread.
     pub fn new(engine: ContractEngine) -> Result<Self, EngineError> {
-        Ok(Self { engine, execute: Background::start("tos-execute")? })
+        let spent = Arc::default();
+        Ok(Self { engine, execute: Background::start("tos-execute")?, spent })
     }
 
     /// The wrapped engine, for queries.
@@ -59,10 +65,13 @@ impl AsyncEngine {
         block: Block,
     ) -> impl Future<Output = Result<BlockOutcome, EngineError>> + Send + 'static {
         let engine = self.engine.clone();
+        let spent = Arc::clone(&self.spent);
         let (reply, answer) = oneshot::channel();
         self.execute.run(move || {
             let executed = engine.execute_block(&block);
+            let before = spent.lock().replace(block);
             answer_with(reply, engine, executed);
+            drop(before);
         });
         receive(answer)
     }
@@ -90,6 +99,7 @@ impl AsyncEngine {
         outcome: BlockOutcome,
     ) -> impl Future<Output = Result<(), EngineError>> + Send + 'static {
         let engine = self.engine.clone();
+        let spent = Arc::clone(&self.spent);
         let (reply, answer) = oneshot::channel();
         self.execute.run(move || {
             let committing = match engine.accept(outcome) {
@@ -101,6 +111,7 @@ impl AsyncEngine {
                 Ok(applying) => {
                     drop(engine);
                     applying.done();
+                    drop(spent.lock().take());
                 }
                 Err((error, reply)) => answer_with(reply, engine, Err(error)),
             }

@@ -138,7 +138,7 @@ fn begin(
     for (since, params) in changes {
         schedule.change(since, params, TopoHeight::ZERO)?;
     }
-    let record = genesis.record()?;
+    let record = Arc::new(genesis.record()?);
     let meta = ChainMeta {
         format: STORAGE_FORMAT,
         genesis: record.header.state_digest,

@@ -7,6 +7,7 @@
 //! shared and [`ChainState::apply`] runs under the exclusive one.
 
 mod accounts;
+mod apply;
 mod columns;
 mod slot_map;
 mod values;
@@ -20,7 +21,7 @@ use self::accounts::HotAccounts;
 pub(crate) use self::accounts::{Numbering, Row};
 pub(crate) use self::columns::{CounterColumn, CounterName};
 use self::values::HotValues;
-use super::{Account, ChangeSet, StateKey, StateValue};
+use super::{Account, StateKey, StateValue};
 use crate::error::EngineError;
 use crate::storage::Storage;
 use dashmap::DashMap;
@@ -47,24 +48,6 @@ impl ChainState {
 
     pub(crate) fn storage(&self) -> &Arc<dyn Storage> {
         &self.storage
-    }
-
-    /// Makes the changes of a committed (or undone) block visible. The caller holds the tip lock
-    /// exclusively.
-    pub(crate) fn apply(&self, changes: &ChangeSet) {
-        // Relaxed: the tip lock orders this against every reader.
-        let generation = self.generation.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
-        for change in changes.changes() {
-            match (&change.key, &change.new) {
-                (StateKey::Account(address), Some(StateValue::Account(account))) => {
-                    self.accounts.insert(*address, account.clone(), generation);
-                }
-                (StateKey::Account(address), _) => {
-                    self.accounts.insert(*address, Account::default(), generation);
-                }
-                (key, new) => self.values.set(key, new.as_ref(), generation),
-            }
-        }
     }
 
     /// Evicts the longest unused entries beyond `entries_max`. The caller holds the tip lock and

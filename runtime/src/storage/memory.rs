@@ -60,7 +60,7 @@ impl Storage for MemoryStorage {
         }
         match batch.record {
             Some(record) => {
-                inner.records.insert(batch.meta.topoheight, record.clone());
+                inner.records.insert(batch.meta.topoheight, BlockRecord::clone(record));
             }
             None => inner.records.retain(|topoheight, _| *topoheight <= batch.meta.topoheight),
         }

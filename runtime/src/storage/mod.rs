@@ -8,6 +8,8 @@ mod redb;
 #[cfg(test)]
 mod test_chain;
 
+use std::sync::Arc;
+
 use anyhow::{Context, ensure};
 use borsh::{BorshDeserialize, BorshSerialize};
 use tos_host_api::{Address, Hash, TopoHeight};
@@ -19,7 +21,7 @@ use crate::state::{ChangeSet, StateKey, StateValue};
 use crate::types::BlockContext;
 
 /// Version of the stored format this library reads and writes.
-pub const STORAGE_FORMAT: u32 = 3;
+pub const STORAGE_FORMAT: u32 = 4;
 
 /// A database as the engine needs it. Object-safe, synchronous, shared between threads.
 ///
@@ -121,7 +123,8 @@ pub struct CommitBatch<'a> {
     pub meta: &'a ChainMeta,
     /// The record to add, at the height `meta.topoheight`. `None` for a rollback, after which
     /// records above `meta.topoheight` are gone.
-    pub record: Option<&'a BlockRecord>,
+    /// Shared, so that a backend can keep it.
+    pub record: Option<&'a Arc<BlockRecord>>,
     /// Changed keys. For a block these are the record's own.
     pub changes: &'a ChangeSet,
 }

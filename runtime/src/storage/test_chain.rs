@@ -1,6 +1,7 @@
 //! A chain for storage tests: blocks of seeded writes, and a model of the state to compare with.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use tos_host_api::{Address, Amount, AssetId, ContractId, Hash, Nonce, PublicKey, TopoHeight};
 
@@ -20,7 +21,7 @@ pub(super) struct TestChain {
     /// The state at the tip.
     pub(super) state: BTreeMap<StateKey, StateValue>,
     /// Records by height.
-    pub(super) records: Vec<BlockRecord>,
+    pub(super) records: Vec<Arc<BlockRecord>>,
     /// Stable height of blocks to come.
     pub(super) stable: TopoHeight,
     /// Every key ever written, so that removed ones are looked up too.
@@ -31,7 +32,7 @@ pub(super) struct TestChain {
 #[derive(Debug, Clone)]
 pub(super) struct Step {
     pub(super) meta: ChainMeta,
-    pub(super) record: Option<BlockRecord>,
+    pub(super) record: Option<Arc<BlockRecord>>,
     pub(super) changes: ChangeSet,
 }
 
@@ -74,6 +75,7 @@ impl TestChain {
             block_version: 1,
             parent,
         };
+        let results = vec![height as u8; 10];
         let mut digest = blake3::Hasher::new();
         digest.update(&parent.0).update(&delta_hash.0);
         let header = BlockHeader {
@@ -81,12 +83,12 @@ impl TestChain {
             beneficiary: Some(user(0)),
             block_hash: Hash([height as u8; 32]),
             delta_hash,
-            receipts_hash: Hash([9; 32]),
+            receipts_hash: Hash(*blake3::hash(&results).as_bytes()),
             state_digest: Hash(*digest.finalize().as_bytes()),
         };
         self.apply(&changes);
-        let results = vec![height as u8; 10];
-        self.records.push(BlockRecord { header, results, change_set: changes.clone() });
+        let record = BlockRecord { header, results, change_set: changes.clone() };
+        self.records.push(Arc::new(record));
         self.step(self.records.last().cloned(), changes)
     }
 
@@ -106,7 +108,7 @@ impl TestChain {
         self.step(None, ChangeSet::new(changes).expect("a set names no key twice"))
     }
 
-    fn step(&self, record: Option<BlockRecord>, changes: ChangeSet) -> Step {
+    fn step(&self, record: Option<Arc<BlockRecord>>, changes: ChangeSet) -> Step {
         Step { meta: self.meta().expect("a chain has a genesis"), record, changes }
     }
 
@@ -126,7 +128,7 @@ impl TestChain {
         self.check_state(storage);
         for (height, record) in self.records.iter().enumerate() {
             let stored = storage.record(TopoHeight(height as u64)).unwrap();
-            assert_eq!(stored.as_ref(), Some(record), "record of height {height}");
+            assert_eq!(stored.as_ref(), Some(&**record), "record of height {height}");
         }
         let above = TopoHeight(self.records.len() as u64);
         assert_eq!(storage.record(above).unwrap(), None, "record above the tip");

@@ -64,7 +64,7 @@ fn chain() -> Arc<ChainState> {
         announced: None,
     };
     let digests = Digests { delta: changes.hash(), receipts: Hash::default() };
-    let record = seal(parts, digests, changes, Vec::new());
+    let record = Arc::new(seal(parts, digests, changes, Vec::new()));
     let meta = ChainMeta {
         format: 1,
         genesis: record.header.state_digest,

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use dashmap::{DashMap, Entry};
 use tos_host_api::Address;
 
+use super::apply::Place;
 use super::{ChainState, SHARDS, age_limit, wrong_kind};
 use crate::error::EngineError;
 use crate::planted::{Bug, planted};
@@ -31,6 +32,14 @@ struct HotAccount {
     number: u32,
     /// Generation of the last use. Relaxed: a lost update only makes an entry look older.
     used: AtomicU32,
+}
+
+impl HotAccount {
+    /// Sets the account, which keeps its row, and with it the counters there.
+    fn set(&mut self, account: Account, generation: u32) {
+        self.account = account;
+        *self.used.get_mut() = generation;
+    }
 }
 
 /// Where an account's counters are in every column of them, see `columns.rs`. An account keeps its row
@@ -64,19 +73,20 @@ impl HotAccounts {
         Some(hot.account.clone())
     }
 
-    pub(super) fn insert(&self, address: Address, account: Account, generation: u32) {
+    /// Keeps an account that was read. Whoever was faster has read the same.
+    fn insert(&self, address: Address, account: Account, generation: u32) {
         match self.entries.entry(address) {
-            // It keeps its row, and with it the counters there.
-            Entry::Occupied(mut known) => {
-                let hot = known.get_mut();
-                hot.account = account;
-                *hot.used.get_mut() = generation;
-            }
+            Entry::Occupied(mut known) => known.get_mut().set(account, generation),
             Entry::Vacant(entry) => {
-                let (row, used) = (self.new_row(), AtomicU32::new(generation));
-                entry.insert(HotAccount { account, row, numbering: 0, number: 0, used });
+                entry.insert(self.fresh(account, generation));
             }
         }
+    }
+
+    /// An account that was not kept.
+    fn fresh(&self, account: Account, generation: u32) -> HotAccount {
+        let (row, used) = (self.new_row(), AtomicU32::new(generation));
+        HotAccount { account, row, numbering: 0, number: 0, used }
     }
 
     /// A row that nobody has.
@@ -91,6 +101,32 @@ impl HotAccounts {
     /// One more than the highest row.
     pub(super) fn rows(&self) -> usize {
         self.rows.load(Ordering::Relaxed) as usize
+    }
+
+    /// Sets accounts of one shard; what is none is the default.
+    pub(super) fn set_all(
+        &self,
+        shard: usize,
+        places: &[Place<&Address, Option<&Account>>],
+        generation: u32,
+    ) {
+        let map = &self.entries;
+        let mut shard = map.shards()[shard].write();
+        // Only looking, with nothing in between, lets the processor fetch several entries from
+        // memory at once; the loop below then finds them in its cache.
+        let known = places
+            .iter()
+            .filter(|place| shard.get(place.hash, |(known, _)| known == place.key).is_some());
+        std::hint::black_box(known.count());
+        for &Place { hash, key, new, .. } in places {
+            let account = new.cloned().unwrap_or_default();
+            if let Some((_, known)) = shard.get_mut(hash, |(known, _)| known == key) {
+                known.get_mut().set(account, generation);
+            } else {
+                let entry = (*key, dashmap::SharedValue::new(self.fresh(account, generation)));
+                shard.insert(hash, entry, |(known, _)| map.hash_usize(known) as u64);
+            }
+        }
     }
 
     pub(super) fn len(&self) -> usize {

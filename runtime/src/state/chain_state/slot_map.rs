@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use dashmap::{DashMap, SharedValue};
 
+use super::apply::Place;
 use super::{Row, SHARDS, age};
 use crate::state::{SlotKey, SlotRef};
 
@@ -66,6 +67,45 @@ impl<V: Clone> SlotMap<V> {
             let entry = (slot.to_key(), SharedValue::new(hot));
             shard.insert(hash, entry, |(key, _)| hasher.hash_one(key.by_ref()));
             row
+        }
+    }
+
+    /// Hash and shard of a slot.
+    pub(super) fn place(&self, slot: SlotRef<'_>) -> (u64, usize) {
+        let hash = self.entries.hasher().hash_one(slot);
+        (hash, self.shard(hash))
+    }
+
+    /// Sets the values of slots of one shard; `noted` gets those whose partition's row was noted.
+    pub(super) fn set_all(
+        &self,
+        shard: usize,
+        places: &[Place<&SlotKey, V>],
+        generation: u32,
+        mut noted: impl FnMut(&SlotKey, Row, &V),
+    ) {
+        let hasher = self.entries.hasher();
+        let mut shard = self.entries.shards()[shard].write();
+        // Only looking first, like the accounts are.
+        let known = places
+            .iter()
+            .filter(|place| shard.get(place.hash, |(known, _)| known == place.key).is_some());
+        std::hint::black_box(known.count());
+        for Place { hash, key, new, .. } in places {
+            if let Some((_, known)) = shard.get_mut(*hash, |(known, _)| known == *key) {
+                let known = known.get_mut();
+                known.value = new.clone();
+                *known.used.get_mut() = generation;
+                let row = Row(*known.row.get_mut());
+                if row != Row::NONE {
+                    noted(key, row, new);
+                }
+            } else {
+                let (used, row) = (AtomicU32::new(generation), AtomicU32::new(Row::NONE.0));
+                let hot = HotSlot { value: new.clone(), used, row };
+                let entry = ((*key).clone(), SharedValue::new(hot));
+                shard.insert(*hash, entry, |(known, _)| hasher.hash_one(known.by_ref()));
+            }
         }
     }
 

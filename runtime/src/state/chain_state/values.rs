@@ -4,48 +4,39 @@ use std::sync::Arc;
 
 use tos_host_api::{AssetId, ContractId};
 
+use super::apply::Place;
 use super::columns::Columns;
 use super::slot_map::SlotMap;
 use super::{ChainState, CounterColumn, CounterName, HotMap, Row, age_limit, wrong_kind};
 use crate::error::EngineError;
 use crate::planted::{Bug, planted};
-use crate::state::{AssetRecord, ContractRecord, SlotRef, StateKey, StateValue};
+use crate::state::{AssetRecord, ContractRecord, SlotKey, SlotRef, StateKey, StateValue};
 
 /// Values kept in memory. Slots are many and small, so each kind has a map of its own.
 #[derive(Default)]
 pub(super) struct HotValues {
-    slots: SlotMap<Option<Arc<[u8]>>>,
+    pub(super) slots: SlotMap<Option<Arc<[u8]>>>,
     /// Zero where there is none.
-    counters: SlotMap<u128>,
+    pub(super) counters: SlotMap<u128>,
     /// Some of the counters once more.
     columns: Columns,
     /// Everything else.
-    records: HotMap<StateKey, Option<StateValue>>,
+    pub(super) records: HotMap<StateKey, Option<StateValue>>,
 }
 
 impl HotValues {
-    /// Sets a value; `None` removes it. A value fits its key, see [`StateValue::fits`].
-    pub(super) fn set(&self, key: &StateKey, new: Option<&StateValue>, generation: u32) {
-        match (key, new) {
-            (StateKey::Slot(slot), Some(StateValue::Slot(value))) => {
-                let value = Some(Arc::clone(value));
-                self.slots.insert(slot.by_ref(), value, Row::NONE, generation);
-            }
-            (StateKey::Slot(slot), _) => {
-                self.slots.insert(slot.by_ref(), None, Row::NONE, generation);
-            }
-            (StateKey::Counter(slot), Some(StateValue::Counter(value))) => {
-                self.set_counter(slot.by_ref(), *value, Row::NONE, generation);
-            }
-            (StateKey::Counter(slot), _) => {
-                self.set_counter(slot.by_ref(), 0, Row::NONE, generation);
-            }
-            (key, new) => self.records.insert(key.clone(), new.cloned(), generation),
-        }
+    /// Sets counters of one shard, and those of them that are in columns there as well.
+    pub(super) fn set_counters(
+        &self,
+        shard: usize,
+        places: &[Place<&SlotKey, u128>],
+        generation: u32,
+    ) {
+        let note = |slot: &SlotKey, row, value: &u128| self.note(slot.by_ref(), row, *value);
+        self.counters.set_all(shard, places, generation, note);
     }
 
-    fn set_counter(&self, slot: SlotRef<'_>, value: u128, row: Row, generation: u32) {
-        let row = self.counters.insert(slot, value, row, generation);
+    fn note(&self, slot: SlotRef<'_>, row: Row, value: u128) {
         if row != Row::NONE && !planted(Bug::ColumnsNotUpdated) {
             self.columns.note(slot, row, value);
         }
@@ -96,9 +87,7 @@ impl ChainState {
     pub(crate) fn counter_of_row(&self, slot: SlotRef<'_>, row: Row) -> Result<u128, EngineError> {
         let generation = self.generation();
         if let Some(value) = self.values.counters.copy(slot, row, generation) {
-            if row != Row::NONE {
-                self.values.columns.note(slot, row, value);
-            }
+            self.values.note(slot, row, value);
             return Ok(value);
         }
         let key = StateKey::Counter(slot.to_key().into());
@@ -107,7 +96,8 @@ impl ChainState {
             Some(StateValue::Counter(value)) => value,
             Some(_) => return Err(wrong_kind(&key)),
         };
-        self.values.set_counter(slot, value, row, generation);
+        let row = self.values.counters.insert(slot, value, row, generation);
+        self.values.note(slot, row, value);
         Ok(value)
     }
 

@@ -1,5 +1,5 @@
-//! Threads: the one that folds and prunes between commits, and one beside a large write. Decides
-//! when; what is done is others' business.
+//! The thread that folds and prunes between commits. Decides when; what is done is others'
+//! business.
 
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
@@ -44,20 +44,6 @@ impl Folder {
             None | Some(Ok(()) | Err(TrySendError::Full(()) | TrySendError::Disconnected(()))) => {}
         }
     }
-}
-
-/// Does something in memory while the caller waits for a disk. A thread for once costs less than a
-/// tenth of a millisecond.
-pub(super) fn beside<T: Send, W>(
-    in_memory: impl FnOnce() -> T + Send,
-    on_disk: impl FnOnce() -> W,
-) -> (T, W) {
-    thread::scope(|scope| {
-        let in_memory = scope.spawn(in_memory);
-        let written = on_disk();
-        let made = in_memory.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        (made, written)
-    })
 }
 
 impl Drop for Folder {

@@ -5,14 +5,14 @@
 //! healthy-looking disk would reach the engine as a value, so every value carries a digest over its
 //! table, its key and its bytes.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use borsh::{BorshDeserialize, BorshSerialize};
 use redb::{ReadOnlyTable, TableDefinition};
 use tos_host_api::TopoHeight;
 
 use crate::planted::{Bug, planted};
 use crate::state::{StateKey, StateValue};
-use crate::storage::{BlockRecord, ChainMeta};
+use crate::storage::{BlockHeader, BlockRecord, ChainMeta};
 
 /// The single entry [`META_KEY`]: a sealed [`StoredMeta`].
 pub(super) const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
@@ -71,6 +71,9 @@ impl StoredMeta {
 
 /// A record as it is stored: digest, header, results and change set, one after the other. They are
 /// not put together in memory: a record takes megabytes, and redb copies it once as it is.
+///
+/// The digest covers the header and the length of the results. The rest is covered by the header,
+/// which holds the hashes of both: nothing is hashed a second time while a commit is waited for.
 pub(super) struct EncodedRecord<'a> {
     /// Digest, header and the length of the results.
     head: Vec<u8>,
@@ -97,10 +100,7 @@ impl<'a> EncodedRecord<'a> {
         borsh::to_writer(&mut head, header)?;
         let results_len = u32::try_from(results.len()).context("results exceed 4 GiB")?;
         head.extend_from_slice(&results_len.to_le_bytes());
-        let (digest, body) = head.split_at_mut(Seal::RECORD.digest_len);
-        let key = topoheight.0.to_le_bytes();
-        let body = [&*body, results].into_iter().chain(changes.iter().map(Vec::as_slice));
-        digest.copy_from_slice(Seal::RECORD.digest(&key, body).as_bytes());
+        Seal::RECORD.close(&topoheight.0.to_le_bytes(), &mut head);
         Ok(Self { head, results, changes })
     }
 
@@ -143,9 +143,24 @@ impl<'a> EncodedRecord<'a> {
 
 /// Decodes the pieces of an [`EncodedRecord`], put together.
 pub(super) fn decode_record(topoheight: TopoHeight, stored: &[u8]) -> Result<BlockRecord> {
-    Seal::RECORD
-        .decode(&topoheight.0.to_le_bytes(), stored)
+    open_record(&topoheight.0.to_le_bytes(), stored)
         .with_context(|| format!("record of height {topoheight} is corrupt"))
+}
+
+fn open_record(key: &[u8], stored: &[u8]) -> Result<BlockRecord> {
+    let mut rest = stored.get(Seal::RECORD.digest_len..).context("it is cut off")?;
+    // How long a header is has to be found out before its digest can be looked at.
+    let header = BlockHeader::deserialize(&mut rest)?;
+    let results_len = u32::deserialize(&mut rest)? as usize;
+    let (head, _) = stored.split_at(stored.len() - rest.len());
+    Seal::RECORD.open(key, head).context("its checksum does not match")?;
+    let (results, changes) = rest.split_at_checked(results_len).context("it is cut off")?;
+    for (part, expected) in [(results, &header.receipts_hash), (changes, &header.delta_hash)] {
+        let whole = *blake3::hash(part).as_bytes() == expected.0 || planted(Bug::SealsUnread);
+        ensure!(whole, "the hash in its header does not match");
+    }
+    let change_set = borsh::from_slice(changes)?;
+    Ok(BlockRecord { header, results: results.to_vec(), change_set })
 }
 
 /// Puts the bytes to store for an encoded value of the state into a buffer that is used again and
@@ -221,25 +236,55 @@ impl Seal {
     /// Writes the digest in front of the body that follows the bytes reserved for it.
     fn close(self, key: &[u8], stored: &mut [u8]) {
         let (digest, body) = stored.split_at_mut(self.digest_len);
-        digest.copy_from_slice(&self.digest(key, [&*body]).as_bytes()[..self.digest_len]);
+        digest.copy_from_slice(&self.digest(key, body).as_bytes()[..self.digest_len]);
     }
 
     /// The body, if it is what was sealed.
     fn open<'a>(self, key: &[u8], stored: &'a [u8]) -> Option<&'a [u8]> {
         let (digest, body) = stored.split_at_checked(self.digest_len)?;
-        let whole = *digest == self.digest(key, [body]).as_bytes()[..self.digest_len];
+        let whole = *digest == self.digest(key, body).as_bytes()[..self.digest_len];
         (whole || planted(Bug::SealsUnread)).then_some(body)
     }
 
-    /// The digest of a body given in parts.
-    fn digest<'a>(self, key: &[u8], body: impl IntoIterator<Item = &'a [u8]>) -> blake3::Hash {
+    fn digest(self, key: &[u8], body: &[u8]) -> blake3::Hash {
         let mut hasher = blake3::Hasher::new();
         hasher.update(&[self.domain]);
         hasher.update(&(key.len() as u64).to_le_bytes());
         hasher.update(key);
-        for part in body {
-            hasher.update(part);
-        }
+        hasher.update(body);
         hasher.finalize()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::test_chain::{TestChain, account, holding};
+
+    /// The header's own digest covers the header only; the rest is covered by the hashes in it.
+    #[test]
+    fn a_record_with_any_bit_flipped_or_any_end_cut_off_is_corrupt() {
+        let writes = vec![(account(1), holding(1)), (account(2), holding(2))];
+        let record = TestChain::default().block(writes).record.unwrap();
+        let height = record.header.context.topoheight;
+        let changes = [record.change_set.encode()];
+        let mut stored = Vec::new();
+        let encoded = EncodedRecord::of(height, &record, &changes).unwrap();
+        let append = |_, _, parts: &[&[u8]]| {
+            parts.iter().for_each(|part| stored.extend_from_slice(part));
+            Ok(())
+        };
+        encoded.pieces(append).unwrap();
+        assert_eq!(decode_record(height, &stored).unwrap(), *record);
+        assert!(decode_record(TopoHeight(7), &stored).is_err(), "it is another height's");
+
+        for at in 0..stored.len() {
+            assert!(decode_record(height, &stored[..at]).is_err(), "cut at {at}");
+            stored[at] ^= 0x10;
+            assert!(decode_record(height, &stored).is_err(), "flipped at {at}");
+            stored[at] ^= 0x10;
+        }
+        stored.push(0);
+        assert!(decode_record(height, &stored).is_err(), "a byte too many");
     }
 }

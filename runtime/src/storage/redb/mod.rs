@@ -23,6 +23,7 @@ mod fold;
 mod folder;
 mod layout;
 mod open;
+mod panics;
 mod unfolded;
 mod view;
 mod write;
@@ -32,10 +33,7 @@ mod crash_tests;
 #[cfg(test)]
 mod tests;
 
-use std::any::Any;
 use std::fmt;
-use std::ops::Deref;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
@@ -44,9 +42,10 @@ use parking_lot::{Mutex, RwLock};
 use redb::{Database, Durability, ReadableDatabase};
 use tos_host_api::{Hash, TopoHeight};
 
-use self::folder::{Folder, beside};
+use self::folder::Folder;
 use self::layout::{ARTIFACTS, EncodedRecord, Standing, decode_artifact, encode_artifact};
-use self::unfolded::BlockValues;
+use self::panics::{Closing, caught};
+use self::unfolded::Waiting;
 use self::view::{Tables, View, unfolded_value};
 use self::write::{Entries, Plan, Records};
 use super::{BlockRecord, ChainMeta, CommitBatch, Storage};
@@ -102,9 +101,6 @@ impl Default for RedbOptions {
     }
 }
 
-/// Fewest changes of a block whose values are encoded while its record is written.
-const BESIDE_MIN: usize = 2_000;
-
 /// Which block records a [`RedbStorage`] keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum KeepRecords {
@@ -143,25 +139,6 @@ struct Shared {
     options: RedbOptions,
     /// Last, so that the view's snapshot is released before the file is closed.
     db: Closing,
-}
-
-/// A database that may be damaged: redb can panic while it closes one, and whoever drops a storage
-/// is not to be ended by that.
-struct Closing(Option<Database>);
-
-impl Deref for Closing {
-    type Target = Database;
-
-    fn deref(&self) -> &Database {
-        self.0.as_ref().expect("taken by drop only")
-    }
-}
-
-impl Drop for Closing {
-    fn drop(&mut self) {
-        // Nobody is left to be told. What is durable is durable.
-        let _ = caught(|| drop(self.0.take()));
-    }
 }
 
 impl RedbStorage {
@@ -212,7 +189,7 @@ impl RedbStorage {
             writer: Mutex::new(()),
             poison: OnceLock::new(),
             options,
-            db: Closing(Some(db)),
+            db: Closing::new(db),
         });
         let folder =
             options.fold_in_background.then(|| Folder::start(Arc::clone(&shared))).transpose()?;
@@ -244,8 +221,13 @@ impl Shared {
 
     /// Folds and prunes a little. Not durable by itself: see [`RedbStorage::store_artifact`].
     fn tidy(&self) -> Result<(), StorageError> {
-        // Before the lock is taken: both take a while, and no commit needs them.
-        self.view.write().active.index();
+        // Before the lock is taken: all of it takes a while, and no commit needs it.
+        let waiting = self.view.read().active.waiting().to_vec();
+        waiting.iter().for_each(Waiting::encode);
+        let records: Vec<_> = waiting.into_iter().map(Waiting::into_record).collect();
+        self.view.write().active.index_encoded();
+        // Blocks are freed without a lock, too.
+        drop(records);
         let frozen = self.view.read().frozen.as_ref().map(|fold| Arc::clone(&fold.frozen));
         if let Some(frozen) = frozen {
             frozen.sort();
@@ -255,10 +237,10 @@ impl Shared {
     }
 
     /// Commits a block. The caller holds `writer`, so that nobody else changes the view.
-    fn add(&self, meta: &ChainMeta, record: &BlockRecord) -> Result<()> {
+    fn add(&self, meta: &ChainMeta, record: &Arc<BlockRecord>) -> Result<()> {
         let changes = record.change_set.encoding_in_pieces();
         let encoded = EncodedRecord::of(meta.topoheight, record, changes.pieces())?;
-        let values = || BlockValues::of(&record.change_set, encoded.len());
+        let block = Waiting::new(Arc::clone(record), encoded.len())?;
         let fold_bytes = self.options.fold_bytes;
         let (slice, standing) = {
             let view = self.view.read();
@@ -268,18 +250,11 @@ impl Shared {
         };
         let records = Records::Add(&encoded);
         let plan = Plan { meta, records, fold: slice.as_ref().into(), standing };
-        let write = || plan.execute(&self.db, &self.options);
-        let (values, written) = if record.change_set.len() < BESIDE_MIN {
-            (values(), write())
-        } else {
-            beside(values, write)
-        };
-        let values = values?;
-        written?;
+        plan.execute(&self.db, &self.options)?;
         self.publish(|view| {
             view.meta = Some(meta.clone());
             let folded = slice.and_then(|slice| view.advance(&slice));
-            view.active.push(values);
+            view.active.push(block);
             view.freeze_if_full(fold_bytes);
             folded
         })
@@ -422,7 +397,7 @@ impl Storage for RedbStorage {
         self.shared.reading(|| {
             let bytes = key.to_bytes();
             let view = self.shared.view.read();
-            if let Some(value) = view.unfolded(&bytes) {
+            if let Some(value) = view.unfolded(key, &bytes) {
                 return unfolded_value(key, value);
             }
             // The snapshot belongs to the changes just consulted, so it may be read without the
@@ -477,24 +452,5 @@ impl fmt::Debug for RedbStorage {
             .field("options", &self.shared.options)
             .field("poison", &self.shared.poison.get())
             .finish_non_exhaustive()
-    }
-}
-
-/// Runs a closure and turns a panic into its message: redb may panic on a damaged file, and a node
-/// has to be told which one rather than lose a thread.
-///
-/// Unwind safety is asserted because both users discard what the closure worked on: a database
-/// being opened is dropped, an open one is poisoned.
-fn caught<T>(run: impl FnOnce() -> T) -> std::result::Result<T, String> {
-    catch_unwind(AssertUnwindSafe(run)).map_err(|panic| panic_message(panic.as_ref()))
-}
-
-fn panic_message(panic: &(dyn Any + Send)) -> String {
-    if let Some(message) = panic.downcast_ref::<&str>() {
-        (*message).to_owned()
-    } else if let Some(message) = panic.downcast_ref::<String>() {
-        message.clone()
-    } else {
-        "no message".to_owned()
     }
 }

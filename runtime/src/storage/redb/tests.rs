@@ -250,7 +250,7 @@ fn a_database_of_format_1_is_refused_with_advice() {
     transaction.commit().unwrap();
     drop(db);
     let error = RedbStorage::open(fixture.path()).unwrap_err().to_string();
-    assert!(error.contains("format 1, this version reads format 3"), "{error}");
+    assert!(error.contains("format 1, this version reads format 4"), "{error}");
 }
 
 #[test]

@@ -12,65 +12,101 @@ use foldhash::quality::RandomState;
 use hashbrown::HashTable;
 use tos_host_api::TopoHeight;
 
-use crate::state::{ChangeSet, encode_value};
+use crate::state::{ChangeSet, StateKey, StateValue, encode_value};
+use crate::storage::BlockRecord;
 
-/// The new values of one block: entries of `key length (u16) ++ value length (u32) ++ key ++ value`
+/// The new values of one block: entries of `key length (u32) ++ value length (u32) ++ key ++ value`
 /// in ascending order of key. A value has the byte 1 in front, and a key that was removed has the
 /// byte 0 for a value.
 #[derive(Debug, Default)]
-pub(super) struct BlockValues {
+struct BlockValues {
     bytes: Vec<u8>,
-    /// Where each entry begins, for as long as the span's index lacks the block.
-    offsets: Vec<u32>,
     /// Stored bytes of the block's record.
     record_len: usize,
 }
 
 /// Bytes of an entry in front of its key.
-const ENTRY_HEAD: usize = 6;
-/// Bytes that an entry is guessed to take. That of an account with one other asset takes 103.
+const ENTRY_HEAD: usize = 8;
+/// Bytes that an entry is guessed to take. That of an account with one other asset takes 105.
 const ENTRY_GUESS: usize = 112;
 
 impl BlockValues {
-    /// The new values of a change set whose record takes this many bytes.
-    pub(super) fn of(changes: &ChangeSet, record_len: usize) -> Result<Self> {
+    /// The new values of a change set whose record takes this many bytes, see [`Waiting::new`].
+    fn of(changes: &ChangeSet, record_len: usize) -> Self {
         let mut bytes = Vec::with_capacity(changes.len() * ENTRY_GUESS);
-        let mut offsets = Vec::with_capacity(changes.len());
         for change in changes.changes() {
             let head = bytes.len();
-            offsets.push(u32::try_from(head).context("a block changes more than 4 GiB")?);
             bytes.extend_from_slice(&[0; ENTRY_HEAD]);
             change.key.append_to(&mut bytes);
             let value = bytes.len();
             encode_value(change.new.as_ref(), &mut bytes);
-            let key_len = u16::try_from(value - head - ENTRY_HEAD)?;
-            let value_len = u32::try_from(bytes.len() - value)?;
-            bytes[head..head + 2].copy_from_slice(&key_len.to_le_bytes());
-            bytes[head + 2..head + ENTRY_HEAD].copy_from_slice(&value_len.to_le_bytes());
+            let len = |from: usize, to: usize| {
+                u32::try_from(to - from).expect("its size was looked at when it was added")
+            };
+            let key_len = len(head + ENTRY_HEAD, value).to_le_bytes();
+            let value_len = len(value, bytes.len()).to_le_bytes();
+            bytes[head..head + 4].copy_from_slice(&key_len);
+            bytes[head + 4..head + ENTRY_HEAD].copy_from_slice(&value_len);
         }
-        u32::try_from(bytes.len()).context("a block changes more than 4 GiB")?;
-        Ok(Self { bytes, offsets, record_len })
-    }
-
-    /// Whether the block changed the key, and its new value if so. For as long as the span's index
-    /// lacks the block.
-    fn find(&self, key: &[u8]) -> Option<Option<&[u8]>> {
-        let key_at = |offset: &u32| self.entry(*offset).0.key;
-        let idx = self.offsets.binary_search_by(|offset| key_at(offset).cmp(key)).ok()?;
-        Some(self.entry(self.offsets[idx]).0.value)
+        Self { bytes, record_len }
     }
 
     /// The entry that begins at an offset, and where the next one begins.
     fn entry(&self, offset: u32) -> (Entry<'_>, u32) {
         let (head, rest) = self.bytes[offset as usize..].split_at(ENTRY_HEAD);
-        let key_len = usize::from(u16::from_le_bytes([head[0], head[1]]));
-        let value_len = u32::from_le_bytes([head[2], head[3], head[4], head[5]]) as usize;
+        let key_len = u32::from_le_bytes([head[0], head[1], head[2], head[3]]) as usize;
+        let value_len = u32::from_le_bytes([head[4], head[5], head[6], head[7]]) as usize;
         let (key, rest) = rest.split_at(key_len);
         let value = &rest[1..value_len];
         // No overflow: the end of an entry is at most the number of bytes, which fits.
         let next = offset + (ENTRY_HEAD + key_len + value_len) as u32;
         (Entry { key, value: (!value.is_empty()).then_some(value) }, next)
     }
+}
+
+/// A block as it was committed, whose values are not encoded and indexed yet: that takes longer
+/// than everything else that is done in memory about a commit, and nobody has to wait for it.
+#[derive(Debug, Clone)]
+pub(super) struct Waiting {
+    record: Arc<BlockRecord>,
+    /// Stored bytes of the record.
+    record_len: usize,
+    values: Arc<OnceLock<BlockValues>>,
+}
+
+impl Waiting {
+    /// A block whose record takes this many bytes.
+    pub(super) fn new(record: Arc<BlockRecord>, record_len: usize) -> Result<Self> {
+        // An entry has no more bytes than its change in the record but for its head. What is
+        // stored fits 4 GiB by far, since blocks are limited; values are found by such offsets.
+        let entries = record.change_set.len().saturating_mul(ENTRY_HEAD + 2);
+        u32::try_from(record_len.saturating_add(entries))
+            .context("a block changes more than 4 GiB")?;
+        Ok(Self { record, record_len, values: Arc::default() })
+    }
+
+    /// Encodes the values, if nobody has yet.
+    pub(super) fn encode(&self) {
+        self.values.get_or_init(|| self.encoded());
+    }
+
+    /// The block itself, for whoever wants to be the last to let go of it.
+    pub(super) fn into_record(self) -> Arc<BlockRecord> {
+        self.record
+    }
+
+    fn encoded(&self) -> BlockValues {
+        BlockValues::of(&self.record.change_set, self.record_len)
+    }
+}
+
+/// The newest value of a key that changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Newest<'a> {
+    /// Encoded; `None` where the key was removed.
+    Encoded(Option<&'a [u8]>),
+    /// As the block has it.
+    Value(Option<&'a StateValue>),
 }
 
 /// A changed key and its newest value, encoded; `None` where the key was removed.
@@ -80,7 +116,7 @@ pub(super) struct Entry<'a> {
     pub(super) value: Option<&'a [u8]>,
 }
 
-/// Most blocks of a span that are not indexed, so that a key is not looked for in many.
+/// Most blocks of a span that wait to be indexed, so that a key is not looked for in many.
 const WAITING_MAX: usize = 4;
 
 /// Where an entry stands in a [`Span`].
@@ -94,14 +130,14 @@ struct Place {
 
 /// The newest values that consecutive blocks left.
 ///
-/// Blocks are indexed some time after they were added, since that takes longer than everything
-/// else that is done in memory about a commit: a key is looked for in the last few by halving.
+/// Blocks are indexed some time after they were added: a key is looked for in the last few by
+/// halving.
 #[derive(Debug, Default)]
 pub(super) struct Span {
     blocks: Vec<BlockValues>,
-    /// How many of them are indexed.
-    indexed: usize,
-    /// The newest entry of each key in those. Takes a few bytes per key, which are in `blocks`
+    /// The blocks after those, not indexed yet.
+    waiting: Vec<Waiting>,
+    /// The newest entry of each key in `blocks`. Takes a few bytes per key, which are in `blocks`
     /// already.
     newest: HashTable<Place>,
     /// Keyed anew by every process, since contracts choose part of a key.
@@ -117,41 +153,57 @@ impl Span {
 
     /// Stored bytes of the last of them.
     pub(super) fn last_record_len(&self) -> usize {
-        self.blocks.last().map_or(0, |block| block.record_len)
+        let indexed = || self.blocks.last().map_or(0, |block| block.record_len);
+        self.waiting.last().map_or_else(indexed, |block| block.record_len)
     }
 
     /// How many blocks.
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
-        self.blocks.len()
+        self.blocks.len() + self.waiting.len()
     }
 
     /// Adds the next block.
-    pub(super) fn push(&mut self, values: BlockValues) {
-        self.record_bytes = self.record_bytes.saturating_add(values.record_len);
-        self.blocks.push(values);
-        if self.blocks.len() - self.indexed > WAITING_MAX {
+    pub(super) fn push(&mut self, block: Waiting) {
+        self.record_bytes = self.record_bytes.saturating_add(block.record_len);
+        self.waiting.push(block);
+        if self.waiting.len() > WAITING_MAX {
             self.index();
         }
     }
 
+    /// The blocks that are not indexed yet.
+    pub(super) fn waiting(&self) -> &[Waiting] {
+        &self.waiting
+    }
+
     /// Forgets all but the first blocks.
     pub(super) fn truncate(&mut self, blocks: usize) {
+        self.index();
         self.blocks.truncate(blocks);
         self.record_bytes =
             self.blocks.iter().fold(0, |sum, block| block.record_len.saturating_add(sum));
         self.newest.clear();
-        self.indexed = 0;
-        self.index();
+        (0..self.blocks.len()).for_each(|block| self.index_block(block));
     }
 
     /// Indexes the blocks that are not indexed yet.
     pub(super) fn index(&mut self) {
-        for block in self.indexed..self.blocks.len() {
-            self.index_block(block);
-            self.blocks[block].offsets = Vec::new();
+        self.index_first(self.waiting.len());
+    }
+
+    /// Indexes those of them whose values are encoded.
+    pub(super) fn index_encoded(&mut self) {
+        let encoded = self.waiting.iter().take_while(|block| block.values.get().is_some());
+        self.index_first(encoded.count());
+    }
+
+    fn index_first(&mut self, count: usize) {
+        for mut block in self.waiting.drain(..count).collect::<Vec<_>>() {
+            let values = Arc::get_mut(&mut block.values).and_then(OnceLock::take);
+            self.blocks.push(values.unwrap_or_else(|| block.encoded()));
+            self.index_block(self.blocks.len() - 1);
         }
-        self.indexed = self.blocks.len();
     }
 
     /// Makes the entries of a block the newest of their keys.
@@ -174,20 +226,20 @@ impl Span {
         }
     }
 
-    /// Whether the key changed, and its newest value if so.
-    pub(super) fn get(&self, key: &[u8]) -> Option<Option<&[u8]>> {
-        let mut waiting = self.blocks[self.indexed..].iter().rev();
-        if let Some(value) = waiting.find_map(|block| block.find(key)) {
-            return Some(value);
+    /// The newest value of a key, if it changed; `bytes` are its own.
+    pub(super) fn get(&self, key: &StateKey, bytes: &[u8]) -> Option<Newest<'_>> {
+        let mut waiting = self.waiting.iter().rev();
+        if let Some(change) = waiting.find_map(|block| block.record.change_set.get(key)) {
+            return Some(Newest::Value(change.new.as_ref()));
         }
-        let is_it = |place: &Place| self.entry(*place).key == key;
-        let place = self.newest.find(hash(&self.hasher, key), is_it)?;
-        Some(self.entry(*place).value)
+        let is_it = |place: &Place| self.entry(*place).key == bytes;
+        let place = self.newest.find(hash(&self.hasher, bytes), is_it)?;
+        Some(Newest::Encoded(self.entry(*place).value))
     }
 
     /// All newest entries, in no particular order. All blocks are indexed.
     pub(super) fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
-        assert_eq!(self.indexed, self.blocks.len(), "all blocks are indexed");
+        assert!(self.waiting.is_empty(), "all blocks are indexed");
         self.newest.iter().map(|place| self.entry(*place))
     }
 
@@ -197,7 +249,7 @@ impl Span {
 
     /// The newest entries in ascending order of key. All blocks are indexed.
     fn sorted(&self) -> Vec<Place> {
-        assert_eq!(self.indexed, self.blocks.len(), "all blocks are indexed");
+        assert!(self.waiting.is_empty(), "all blocks are indexed");
         let mut keyed: Vec<(u128, Place)> =
             self.newest.iter().map(|place| (prefix(self.entry(*place).key), *place)).collect();
         keyed.sort_unstable_by(|(a_prefix, a), (b_prefix, b)| {
@@ -264,24 +316,27 @@ mod tests {
     use crate::storage::test_chain::{TestChain, seeded_writes};
 
     /// A span of seeded blocks, and the newest values it should hold.
-    fn span_of(blocks: u64) -> (Span, BTreeMap<Vec<u8>, Option<Vec<u8>>>) {
+    fn span_of(blocks: u64) -> (Span, BTreeMap<StateKey, Option<StateValue>>) {
         let (mut chain, mut span, mut newest) =
             (TestChain::default(), Span::default(), BTreeMap::new());
         for seed in 0..blocks {
-            let changes = chain.block(seeded_writes(seed, 12)).changes;
-            span.push(BlockValues::of(&changes, 100).unwrap());
-            for change in changes.changes() {
-                let value = change.new.as_ref().map(|value| value.to_bytes());
-                newest.insert(change.key.to_bytes(), value);
+            let record = chain.block(seeded_writes(seed, 12)).record.unwrap();
+            for change in record.change_set.changes() {
+                newest.insert(change.key.clone(), change.new.clone());
             }
+            span.push(Waiting::new(record, 100).unwrap());
         }
         (span, newest)
     }
 
     #[track_caller]
-    fn check(span: &Span, newest: &BTreeMap<Vec<u8>, Option<Vec<u8>>>) {
+    fn check(span: &Span, newest: &BTreeMap<StateKey, Option<StateValue>>) {
         for (key, value) in newest {
-            assert_eq!(span.get(key), Some(value.as_deref()), "{key:?}");
+            let found = match span.get(key, &key.to_bytes()).expect("it changed") {
+                Newest::Value(found) => found.map(StateValue::to_bytes),
+                Newest::Encoded(found) => found.map(<[u8]>::to_vec),
+            };
+            assert_eq!(found, value.as_ref().map(StateValue::to_bytes), "{key:?}");
         }
     }
 
@@ -290,7 +345,14 @@ mod tests {
         for blocks in 1..=2 * WAITING_MAX as u64 {
             let (mut span, newest) = span_of(blocks);
             check(&span, &newest);
-            assert!(span.blocks.len() - span.indexed <= WAITING_MAX, "few are looked through");
+            assert!(span.waiting.len() <= WAITING_MAX, "few are looked through");
+            // Some of them, as it happens when a block is committed meanwhile; then the others.
+            let encoded = span.waiting.len() / 2;
+            span.waiting[..encoded].iter().for_each(Waiting::encode);
+            let all = span.waiting.len();
+            span.index_encoded();
+            assert_eq!(span.waiting.len(), all - encoded);
+            check(&span, &newest);
             span.index();
             check(&span, &newest);
             assert_eq!(span.entries().count(), newest.len());
@@ -301,7 +363,8 @@ mod tests {
     fn a_span_holds_the_newest_value_of_each_key() {
         let (span, newest) = span_of(30);
         check(&span, &newest);
-        assert_eq!(span.get(b"never written"), None);
+        let never = StateKey::Code(tos_host_api::Hash([0xEE; 32]));
+        assert_eq!(span.get(&never, &never.to_bytes()), None);
         assert!(newest.values().any(Option::is_none), "some keys are gone");
         assert_eq!((span.len(), span.record_bytes()), (30, 3000));
     }
@@ -325,7 +388,11 @@ mod tests {
             .slice(0, frozen.len())
             .map(|entry| (entry.key.to_vec(), entry.value.map(<[u8]>::to_vec)))
             .collect();
-        assert_eq!(found, newest.into_iter().collect::<Vec<_>>());
+        let expected: BTreeMap<_, _> = newest
+            .iter()
+            .map(|(key, value)| (key.to_bytes(), value.as_ref().map(StateValue::to_bytes)))
+            .collect();
+        assert_eq!(found, expected.into_iter().collect::<Vec<_>>());
         assert!(frozen.slice(3, 5).map(|entry| entry.key).eq([&found[3].0[..], &found[4].0[..]]));
     }
 }

@@ -12,10 +12,10 @@ use super::layout::{
     META, META_KEY, RECORDS, RecordsTable, STATE, Standing, StateTable, StoredMeta, decode_record,
     decode_sealed, decode_value,
 };
-use super::unfolded::{BlockValues, Frozen, Span};
+use super::unfolded::{Frozen, Newest, Span, Waiting};
 use crate::planted::{Bug, planted};
 use crate::state::{ChangeSet, StateKey, StateValue};
-use crate::storage::{BlockRecord, ChainMeta};
+use crate::storage::{BlockRecord, ChainMeta, STORAGE_FORMAT};
 
 /// The database as of one commit.
 ///
@@ -52,6 +52,11 @@ impl View {
             Self { meta: None, folded_to: None, frozen: None, active: Span::default(), tables };
         if let Some(stored) = db.begin_read()?.open_table(META)?.get(META_KEY)? {
             let StoredMeta { chain, standing } = StoredMeta::decode(stored.value())?;
+            if chain.format != STORAGE_FORMAT {
+                // Whoever asks for the meta refuses it, and says why. Nothing else is readable.
+                view.meta = Some(chain);
+                return Ok(view);
+            }
             let Standing { folded_to, folding_to } = standing;
             let folding_to = folding_to.filter(|_| !planted(Bug::HalfAFoldUnread));
             if let Some(to) = folding_to {
@@ -65,9 +70,10 @@ impl View {
         Ok(view)
     }
 
-    /// The value of a key that changed after what the state table stands at, encoded.
-    pub(super) fn unfolded(&self, key: &[u8]) -> Option<Option<&[u8]>> {
-        self.active.get(key).or_else(|| self.frozen.as_ref()?.frozen.span.get(key))
+    /// The value of a key that changed after what the state table stands at; `bytes` are the key's.
+    pub(super) fn unfolded(&self, key: &StateKey, bytes: &[u8]) -> Option<Newest<'_>> {
+        let frozen = || self.frozen.as_ref()?.frozen.span.get(key, bytes);
+        self.active.get(key, bytes).or_else(frozen)
     }
 
     /// The newest value of every key that the state table lacks, with newer changes laid over them.
@@ -91,8 +97,11 @@ impl View {
 }
 
 /// A value of the state that a view holds in memory.
-pub(super) fn unfolded_value(key: &StateKey, value: Option<&[u8]>) -> Result<Option<StateValue>> {
-    value.map(|value| decode_value(key, value)).transpose()
+pub(super) fn unfolded_value(key: &StateKey, newest: Newest<'_>) -> Result<Option<StateValue>> {
+    match newest {
+        Newest::Value(value) => Ok(value.cloned()),
+        Newest::Encoded(value) => value.map(|value| decode_value(key, value)).transpose(),
+    }
 }
 
 /// The changes of the records above one height up to another.
@@ -110,7 +119,7 @@ fn replay(tables: &Tables, above: Option<TopoHeight>, to: TopoHeight) -> Result<
     for topoheight in first..=last {
         let (record, len) = tables.sized_record(TopoHeight(topoheight))?;
         record.change_set.check_order()?;
-        span.push(BlockValues::of(&record.change_set, len)?);
+        span.push(Waiting::new(Arc::new(record), len)?);
     }
     span.index();
     Ok(span)
@@ -168,5 +177,36 @@ impl Tables {
             stored.get_or_insert_with(Vec::new).extend_from_slice(piece.value());
         }
         Ok(stored)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{RedbOptions, RedbStorage};
+    use super::*;
+    use crate::storage::Storage;
+    use crate::storage::test_chain::{TestChain, seeded_writes};
+    use crate::testing::{SimulatedDisk, Survivors};
+
+    /// The engine refuses a database of another format and says why, which it can only do if
+    /// opening does not stumble over records it cannot read.
+    #[test]
+    fn nothing_but_the_meta_of_another_format_is_read() {
+        let disk = SimulatedDisk::default();
+        let storage = RedbStorage::with_backend(disk.clone(), RedbOptions::default()).unwrap();
+        let step = TestChain::default().block(seeded_writes(1, 5));
+        step.commit(&storage).unwrap();
+        let format = STORAGE_FORMAT - 1;
+        let chain = ChainMeta { format, ..step.meta };
+        let standing = Standing { folded_to: None, folding_to: None };
+        let transaction = storage.shared.db.begin_write().unwrap();
+        transaction.open_table(RECORDS).unwrap().insert((0, 0), &b"of another format"[..]).unwrap();
+        let stored = StoredMeta { chain, standing }.encode().unwrap();
+        transaction.open_table(META).unwrap().insert(META_KEY, stored.as_slice()).unwrap();
+        transaction.commit().unwrap();
+        drop(storage);
+        let disk = SimulatedDisk::holding(disk.image(Survivors::All));
+        let storage = RedbStorage::with_backend(disk, RedbOptions::default()).unwrap();
+        assert_eq!(storage.meta().unwrap().expect("there is one").format, format);
     }
 }

@@ -2,6 +2,7 @@
 //! And files that cannot be had.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use tos_runtime::testing::{SimulatedDisk, Survivors};
 use tos_runtime::{
@@ -254,6 +255,7 @@ fn bad_s08_a_file_of_a_newer_format_another_chain_or_other_rules_is_refused_and_
     let storage = RedbStorage::open(&path).expect("redb opens");
     let mut meta = storage.meta().expect("it is read").expect("there is a chain");
     let record = storage.record(TopoHeight::ZERO).expect("it is read").expect("it is there");
+    let record = Arc::new(record);
     drop(storage);
     meta.format = STORAGE_FORMAT + 1;
     let newer = folder.path().join("newer.redb");

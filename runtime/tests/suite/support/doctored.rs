@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use std::sync::Arc;
+
 use tos_runtime::{
     Account, BlockRecord, ChainMeta, Change, ChangeSet, CommitBatch, Hash, MemoryStorage, StateKey,
     StateValue, Storage, StorageError, TopoHeight,
@@ -62,7 +64,7 @@ impl Storage for Doctored {
     fn commit(&self, batch: &CommitBatch<'_>) -> Result<(), StorageError> {
         match batch.record {
             Some(record) if batch.meta.topoheight == TopoHeight::ZERO => {
-                let record = self.doctor(record)?;
+                let record = Arc::new(self.doctor(record)?);
                 let (record, changes) = (Some(&record), &record.change_set);
                 self.inner.commit(&CommitBatch { meta: batch.meta, record, changes })
             }
