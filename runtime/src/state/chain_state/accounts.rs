@@ -42,8 +42,8 @@ impl HotAccount {
     }
 }
 
-/// Where an account's counters are in every column of them, see `columns.rs`. An account keeps its row
-/// for as long as it is kept in memory, or until others are forgotten.
+/// Where an account's counters are in every column of them, see `columns.rs`. An account keeps its
+/// row for as long as it is kept in memory, or until others are forgotten.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Row(pub(super) u32);
 
@@ -133,8 +133,8 @@ impl HotAccounts {
         self.entries.len()
     }
 
-    /// Keeps the most recently used accounts: at most `keep`, or those used in this generation. Those
-    /// that stay get new rows, so that rows stay dense.
+    /// Keeps the most recently used accounts: at most `keep`, or those used in this generation.
+    /// Those that stay get new rows, so that rows stay dense.
     pub(super) fn trim(&self, keep: usize, generation: u32) {
         let age = |used: &AtomicU32| generation.wrapping_sub(used.load(Ordering::Relaxed));
         let age_max = age_limit(self.entries.iter().map(|entry| age(&entry.used)), keep);

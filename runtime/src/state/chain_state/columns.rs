@@ -2,9 +2,9 @@
 //!
 //! A contract keeps most of its counters under few names in the partitions of many accounts: a
 //! token's balances. Finding one by its whole name means waiting for memory two or three times; but
-//! the accounts of a block are looked up anyway, and each has a row here, so that its counter is one
-//! element of an array. A column is a copy of what [`super::slot_map`] has, and may know less: it can
-//! be forgotten at any time.
+//! the accounts of a block are looked up anyway, and each has a row here, so that its counter is
+//! one element of an array. A column is a copy of what [`super::slot_map`] has, and may know less:
+//! it can be forgotten at any time.
 //!
 //! What keeps the two equal: a counter is put here only by who has just noted the account's row at
 //! the counter's entry there, and whatever sets that entry sets the row's cell as well. Rows are
@@ -62,8 +62,13 @@ impl CounterColumn {
 }
 
 /// The columns, the one asked for last at the end.
-#[derive(Default)]
 pub(super) struct Columns(RwLock<Vec<Arc<CounterColumn>>>);
+
+impl Default for Columns {
+    fn default() -> Self {
+        Self(RwLock::new(Vec::new()))
+    }
+}
 
 impl Columns {
     /// A column of each of these names, with room for so many rows.
