@@ -164,7 +164,8 @@ fn m29_an_engine_of_other_rules_refuses_the_chain_instead_of_breaking_its_contra
     let expected = chain.one(1, Call::counter_add(counter, 3));
     let tip = chain.engine.tip();
     drop(chain);
-    let changes: [(&str, fn(&mut tos_runtime::ProtocolParams)); 4] = [
+    type Change = fn(&mut tos_runtime::ProtocolParams);
+    let changes: [(&str, Change); 4] = [
         ("engine_version", |params| params.engine_version += 1),
         ("costs.operators.simple", |params| params.costs.operators.simple += 1),
         ("costs.operators.memory_grow_page", |params| params.costs.operators.memory_grow_page += 1),
