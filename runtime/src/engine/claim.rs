@@ -12,8 +12,8 @@ use crate::types::Block;
 
 impl ContractEngine {
     /// Executes a block like [`ContractEngine::execute_block`] and compares the digest of the state
-    /// after it with what its proposer claims. The claim is no part of the block: it is where a
-    /// chain keeps it, such as in a header, and nothing that is stored or hashed here depends on it.
+    /// after it with what its proposer claims. The claim is no part of the block: it is where the
+    /// chain keeps it, such as in a header, and nothing stored or hashed here depends on it.
     ///
     /// Where [`crate::EngineConfig::shadow_folder`] is set, the [`ReplayBundle`] of a block that
     /// leads elsewhere is written there. It is of no use to a node that takes blocks from anybody:

@@ -452,12 +452,18 @@ pub(super) const CAUGHT: &[Caught] = &[
     bug(
         "OnePhaseCommits",
         Suite,
-        "crash::images::bad_s02_a_commit_is_on_the_disk_before_the_header_says_that_it_is_the_newest",
+        concat!(
+            "crash::images::bad_s02_a_commit_is_on_the_disk_before_the_header_says_",
+            "that_it_is_the_newest",
+        ),
     ),
     bug(
         "StorageNotPoisoned",
         Suite,
-        "crash::errors::bad_s04_after_an_error_of_the_disk_nothing_is_tried_again_and_nothing_is_lost",
+        concat!(
+            "crash::errors::bad_s04_after_an_error_of_the_disk_nothing_is_tried_again_",
+            "and_nothing_is_lost",
+        ),
     ),
     bug(
         "HalfAFoldUnread",

@@ -1,5 +1,5 @@
-//! C04: beginnings of chains that somebody wrote carelessly: in any order, with somebody twice, with
-//! more than there can be, and with very many.
+//! C04: beginnings of chains that somebody wrote carelessly: in any order, with somebody twice,
+//! with more than there can be, and with very many.
 
 use tos_runtime::{
     Address, Allocation, Amount, AssetId, ContractEngine, ContractId, EngineError, Genesis, Hash,

@@ -38,6 +38,8 @@ enum Outcome {
 struct Failed {
     engine: ContractEngine,
     storage: Arc<RedbStorage>,
+    /// Steps that had been done.
+    done: usize,
 }
 
 /// How far a story got on a disk.
@@ -66,7 +68,7 @@ fn play(recorded: &Recorded, disk: &SimulatedDisk) -> Played {
     });
     let result = match result {
         Ok(()) => Ok(engine),
-        Err(error) => Err((Some(Failed { engine, storage }), error)),
+        Err(error) => Err((Some(Failed { engine, storage, done }), error)),
     };
     Played { result, done, begun }
 }
@@ -82,8 +84,8 @@ enum Refuses {
 
 /// Demands that an engine commits nothing any more, whatever it is asked.
 #[track_caller]
-fn assert_refuses(failed: &Failed, refuses: Refuses, recorded: &Recorded, done: usize, what: &str) {
-    let Failed { engine, storage } = failed;
+fn assert_refuses(failed: &Failed, refuses: Refuses, recorded: &Recorded, what: &str) {
+    let Failed { engine, storage, done } = failed;
     let everything = refuses == Refuses::Everything;
     // Not even what it has in memory.
     match storage.meta() {
@@ -92,7 +94,7 @@ fn assert_refuses(failed: &Failed, refuses: Refuses, recorded: &Recorded, done: 
     }
     let tip = engine.tip();
     let mut errors = Vec::new();
-    for step in recorded.story.steps[done..].iter().take(3) {
+    for step in recorded.story.steps[*done..].iter().take(3) {
         if let Step::Block { block, .. } = step
             && let Ok(outcome) = engine.execute_block(block)
         {
@@ -134,7 +136,7 @@ fn check_fault(recorded: &Recorded, fault: DiskFault, rng: &mut Rng, what: &str)
                 DiskCall::Len | DiskCall::Read => Refuses::Writes,
                 DiskCall::SetLen | DiskCall::Sync | DiskCall::Write => Refuses::Everything,
             };
-            assert_refuses(&failed, refuses, recorded, done, what);
+            assert_refuses(&failed, refuses, recorded, what);
             Outcome::Refused
         }
         Ok(engine) if disk.since_fault().is_some_and(|since| !since.is_empty()) => {
@@ -231,7 +233,7 @@ fn bad_s10_a_block_that_finds_no_space_is_refused_and_commits_when_there_is_some
                     let text = format!("{error:?}{error}");
                     assert!(text.contains("No space left"), "{what}: {text}");
                     if let Some(failed) = failed {
-                        assert_refuses(&failed, Refuses::Everything, &recorded, done, &what);
+                        assert_refuses(&failed, Refuses::Everything, &recorded, &what);
                     }
                 }
             }
