@@ -101,7 +101,7 @@ impl Floor {
         figures.add(Figure {
             name: "p2_floor_us",
             row: "P2",
-            what: format!("  the least it can take, 1 thread: {}", names.join(" + ")),
+            what: format!("  at least, 1 thread: {}", names.join(" + ")),
             value: sum,
             unit: "us",
             target: None,
