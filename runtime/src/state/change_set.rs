@@ -34,9 +34,6 @@ pub struct ChangeSet {
     /// The encoding, where it was made for the digest: whoever writes the change set down next
     /// need not encode it again. A copy goes without it, since most copies are kept, not written.
     encoded: Option<Arc<Rope>>,
-    /// Whether whoever made this looked at every change. What was read from somewhere has yet to
-    /// be looked at, where it crosses into a layer that relies on it.
-    checked: bool,
 }
 
 /// Changes encoded before they are handed to a writer.
@@ -154,7 +151,7 @@ impl ChangeSet {
     /// [`EngineError::ChangeSetOrder`] when a key occurs twice.
     pub fn new(mut changes: Vec<Change>) -> Result<Self, EngineError> {
         changes.retain(|change| change.old != change.new);
-        let set = Self { changes: sorted(changes), encoded: None, checked: true };
+        let set = Self { changes: sorted(changes), encoded: None };
         check_ascending(&set.changes)?;
         Ok(set)
     }
@@ -175,7 +172,6 @@ impl ChangeSet {
     /// [`EngineError::ChangeSetOrder`] when the sections do not follow each other.
     pub(crate) fn joined(sections: Vec<Section>, encoded: Arc<Rope>) -> Result<Self, EngineError> {
         let len: usize = sections.iter().map(|section| section.changes.len()).sum();
-        let checked = sections.iter().all(|section| section.closed == section.changes.len());
         let mut sections = sections.into_iter().map(|section| section.changes);
         let mut changes = sections.next().unwrap_or_default();
         changes.reserve_exact(len - changes.len());
@@ -187,15 +183,11 @@ impl ChangeSet {
             }
             changes.append(&mut section);
         }
-        Ok(Self { changes, encoded: Some(encoded), checked })
+        Ok(Self { changes, encoded: Some(encoded) })
     }
 
-    /// Checks the invariants; used where a change set crosses a layer. Costs nothing where they
-    /// were checked when the set was made: it cannot be changed.
+    /// Checks the invariants; used where a change set crosses a layer.
     pub(crate) fn check_order(&self) -> Result<(), EngineError> {
-        if self.checked {
-            return Ok(());
-        }
         check_ascending(&self.changes)?;
         match self.changes.iter().find(|change| change.old == change.new) {
             Some(change) => Err(EngineError::ChangeSetOrder(change.key.clone())),
@@ -236,8 +228,7 @@ impl ChangeSet {
             old: change.new.clone(),
             new: change.old.clone(),
         };
-        let changes = self.changes.iter().map(undo).collect();
-        Self { changes, encoded: None, checked: self.checked }
+        Self { changes: self.changes.iter().map(undo).collect(), encoded: None }
     }
 
     /// The canonical encoding.
@@ -264,7 +255,7 @@ impl ChangeSet {
 
 impl Clone for ChangeSet {
     fn clone(&self) -> Self {
-        Self { changes: self.changes.clone(), encoded: None, checked: self.checked }
+        Self { changes: self.changes.clone(), encoded: None }
     }
 }
 
@@ -301,7 +292,6 @@ impl BorshSerialize for ChangeSet {
 
 impl BorshDeserialize for ChangeSet {
     fn deserialize_reader<R: Read>(reader: &mut R) -> IoResult<Self> {
-        let changes = BorshDeserialize::deserialize_reader(reader)?;
-        Ok(Self { changes, encoded: None, checked: false })
+        Ok(Self { changes: BorshDeserialize::deserialize_reader(reader)?, encoded: None })
     }
 }

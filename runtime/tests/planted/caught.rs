@@ -1,5 +1,7 @@
 //! Which test catches which bug.
 
+mod committing;
+
 use Binary::{Suite, Unit};
 
 /// Where a test is.
@@ -31,8 +33,13 @@ const fn always(bug: &'static str, binary: Binary, by: &'static str) -> Caught {
     Caught { bug, binary, by, always: true }
 }
 
-/// In the order of `src/planted.rs`.
-pub(super) const CAUGHT: &[Caught] = &[
+/// All of them, in the order of `src/planted.rs`.
+pub(super) fn all() -> impl Iterator<Item = &'static Caught> {
+    EXECUTING.iter().chain(committing::COMMITTING)
+}
+
+/// Bugs on the way to an outcome.
+const EXECUTING: &[Caught] = &[
     bug(
         "ListsUnsorted",
         Suite,
@@ -378,128 +385,5 @@ pub(super) const CAUGHT: &[Caught] = &[
         "GrownMemoryKept",
         Suite,
         "laws::instances::law_1_instances_that_live_on_are_as_good_as_fresh_ones",
-    ),
-    bug(
-        "ClaimsUnchecked",
-        Suite,
-        "bad_blocks::claimed::bad_b17_a_block_that_leads_elsewhere_than_claimed_is_refused",
-    ),
-    bug(
-        "CandidatesLeaveTraces",
-        Suite,
-        "commit::outcomes::two_candidate_blocks_on_one_parent_do_not_see_each_other",
-    ),
-    bug("SimulationsLeaveTraces", Suite, "explain::what_a_simulation_finds_is_needed_exactly"),
-    bug(
-        "HotStateNotUpdated",
-        Suite,
-        "lessons::money::what_is_received_can_be_spent_in_the_same_block_and_not_before",
-    ),
-    bug(
-        "BackgroundCommitsForgotten",
-        Suite,
-        "commit::background::a_failed_write_reaches_whoever_waits_and_ends_the_engine",
-    ),
-    bug("StaleOutcomesCommitted", Suite, "commit::outcomes::an_outcome_of_another_parent_is_stale"),
-    bug(
-        "OtherBlocksAtAHeight",
-        Suite,
-        "commit::outcomes::another_block_at_a_committed_height_is_a_conflict",
-    ),
-    bug(
-        "NotPoisoned",
-        Suite,
-        "commit::outcomes::after_a_failed_commit_the_engine_refuses_work_until_it_is_opened_anew",
-    ),
-    bug(
-        "TrimmedWhileStaged",
-        Suite,
-        "commit::asynchronous::what_is_not_durable_yet_is_not_evicted",
-    ),
-    bug(
-        "RollbackForgetsSlots",
-        Suite,
-        concat!(
-            "commit::rollback::rollback_restores_every_value_and_the_same_",
-            "blocks_lead_to_the_same_digests",
-        ),
-    ),
-    bug(
-        "RollbackForgetsTheHotState",
-        Suite,
-        "commit::rollback::rollback_can_be_followed_by_another_branch",
-    ),
-    bug(
-        "ColumnsNotUpdated",
-        Suite,
-        "properties::counters::counters_that_were_guessed_end_as_those_that_were_not",
-    ),
-    bug(
-        "ColumnsOutliveRows",
-        Suite,
-        "properties::counters::counters_that_were_guessed_end_as_those_that_were_not",
-    ),
-    bug(
-        "StableBlocksUndone",
-        Suite,
-        "commit::rollback::rollback_below_the_stable_height_or_above_the_tip_is_refused",
-    ),
-    always(
-        "SyncForgotten",
-        Unit,
-        "storage::redb::crash_tests::a_commit_that_has_returned_survives_power_loss",
-    ),
-    bug(
-        "OnePhaseCommits",
-        Suite,
-        concat!(
-            "crash::images::bad_s02_a_commit_is_on_the_disk_before_the_header_says_",
-            "that_it_is_the_newest",
-        ),
-    ),
-    bug(
-        "StorageNotPoisoned",
-        Suite,
-        concat!(
-            "crash::errors::bad_s04_after_an_error_of_the_disk_nothing_is_tried_again_",
-            "and_nothing_is_lost",
-        ),
-    ),
-    bug(
-        "HalfAFoldUnread",
-        Suite,
-        "crash::images::bad_s02_what_is_undone_after_a_crash_inside_a_fold_stays_undone",
-    ),
-    bug(
-        "FoldStopsEarly",
-        Unit,
-        "storage::redb::tests::reopening_finds_the_same_chain_with_and_without_folding",
-    ),
-    bug(
-        "FoldForgetsRemovals",
-        Unit,
-        "storage::redb::tests::rollback_crosses_folded_and_unfolded_records",
-    ),
-    bug("FoldClaimsToBeDone", Unit, "storage::redb::tests::rollback_into_a_half_folded_span"),
-    bug("HalfAFoldForgotten", Unit, "storage::redb::tests::rollback_into_a_half_folded_span"),
-    bug(
-        "RollbackKeepsRecords",
-        Unit,
-        "storage::redb::tests::rollback_crosses_folded_and_unfolded_records",
-    ),
-    bug(
-        "PrunesARecordTooMany",
-        Unit,
-        "storage::redb::tests::pruning_keeps_genesis_and_what_may_be_rolled_back",
-    ),
-    bug(
-        "SealsUnread",
-        Unit,
-        "storage::redb::tests::a_corrupt_state_value_is_an_error_that_names_its_key",
-    ),
-    bug(
-        "ReplayStopsEarly",
-        Unit,
-        "storage::redb::tests::reopening_finds_the_same_chain_with_and_without_folding",
     ),
 ];

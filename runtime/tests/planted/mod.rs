@@ -19,7 +19,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 pub(crate) use caught::Binary;
-use caught::{CAUGHT, Caught};
+use caught::Caught;
 
 /// A bug that can be planted: its name, what it does, the number of the law it breaks.
 pub(crate) type Bug = (&'static str, &'static str, &'static str);
@@ -40,7 +40,7 @@ pub(crate) fn check(binary: Binary, bugs: &[Bug]) {
     let is_all = std::env::var("TOS_PLANTED_BUGS").is_ok_and(|which| which == "all");
     let mut rows = Vec::new();
     let mut escaped = Vec::new();
-    for caught in CAUGHT.iter().filter(|it| it.binary == binary && (is_all || it.always)) {
+    for caught in caught::all().filter(|it| it.binary == binary && (is_all || it.always)) {
         match run(caught.by, Some(caught.bug)) {
             Ok(Ended { failed: true, took }) => rows.push((caught, took)),
             Ok(_) => escaped.push(format!("{caught:?}: the test passes all the same")),
@@ -69,9 +69,9 @@ pub(crate) fn check(binary: Binary, bugs: &[Bug]) {
 /// Checks that every bug has a test, and every test a bug.
 fn check_list(bugs: &[Bug]) {
     for (bug, ..) in bugs {
-        assert_eq!(CAUGHT.iter().filter(|it| it.bug == *bug).count(), 1, "tests that catch {bug}");
+        assert_eq!(caught::all().filter(|it| it.bug == *bug).count(), 1, "tests that catch {bug}");
     }
-    for it in CAUGHT {
+    for it in caught::all() {
         assert!(bugs.iter().any(|(bug, ..)| it.bug == *bug), "{it:?}: there is no such bug");
     }
 }
@@ -81,14 +81,14 @@ fn check_names(binary: Binary) {
     let exe = std::env::current_exe().expect("this is one");
     let listed = Command::new(exe).arg("--list").output().expect("it lists its tests");
     let listed = String::from_utf8(listed.stdout).expect("names are text");
-    for it in CAUGHT.iter().filter(|it| it.binary == binary) {
+    for it in caught::all().filter(|it| it.binary == binary) {
         let line = format!("{}: test", it.by);
         assert!(listed.lines().any(|listed| listed == line), "{it:?}: there is no such test");
     }
 }
 
 fn named(bug: &str) -> &'static Caught {
-    CAUGHT.iter().find(|it| it.bug == bug).expect("every bug has a test")
+    caught::all().find(|it| it.bug == bug).expect("every bug has a test")
 }
 
 /// How a test ended.

@@ -32,14 +32,11 @@ impl HotValues {
         places: &[Place<&SlotKey, u128>],
         generation: u32,
     ) {
-        let note = |slot: &SlotKey, row, value: &u128| self.note(slot.by_ref(), row, *value);
-        self.counters.set_all(shard, places, generation, note);
-    }
-
-    fn note(&self, slot: SlotRef<'_>, row: Row, value: u128) {
-        if row != Row::NONE && !planted(Bug::ColumnsNotUpdated) {
-            self.columns.note(slot, row, value);
-        }
+        self.counters.set_all(shard, places, generation, |slot, row, value| {
+            if !planted(Bug::ColumnsNotUpdated) {
+                self.columns.note(slot.by_ref(), row, *value);
+            }
+        });
     }
 
     /// How many values are kept.
@@ -87,7 +84,9 @@ impl ChainState {
     pub(crate) fn counter_of_row(&self, slot: SlotRef<'_>, row: Row) -> Result<u128, EngineError> {
         let generation = self.generation();
         if let Some(value) = self.values.counters.copy(slot, row, generation) {
-            self.values.note(slot, row, value);
+            if row != Row::NONE {
+                self.values.columns.note(slot, row, value);
+            }
             return Ok(value);
         }
         let key = StateKey::Counter(slot.to_key().into());
@@ -97,7 +96,9 @@ impl ChainState {
             Some(_) => return Err(wrong_kind(&key)),
         };
         let row = self.values.counters.insert(slot, value, row, generation);
-        self.values.note(slot, row, value);
+        if row != Row::NONE {
+            self.values.columns.note(slot, row, value);
+        }
         Ok(value)
     }
 
