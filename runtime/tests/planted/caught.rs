@@ -250,7 +250,11 @@ const EXECUTING: &[Caught] = &[
         Suite,
         "lessons::contracts::b07_deletions_survive_the_merge_and_the_database",
     ),
-    bug("UnchangedKeysListed", Suite, "lessons::money::i11_what_ends_as_it_began_is_no_change"),
+    bug(
+        "UnchangedKeysListed",
+        Suite,
+        "lessons::contracts::i12_delete_and_create_again_in_one_block_is_a_plain_write",
+    ),
     always(
         "SlotsUnsorted",
         Suite,
