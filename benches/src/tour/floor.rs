@@ -223,24 +223,6 @@ fn link(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
         })?
         .func_wrap(
             IMPORT_MODULE,
-            "counter_sub",
-            |mut caller: Caller<'_, Host>, partition: i32, key: i32, len: i32, amount: i64| {
-                count(&mut caller, [partition, key, len], |[from, _]| {
-                    from.checked_sub(amount as u128).map(|left| *from = left)
-                })
-            },
-        )?
-        .func_wrap(
-            IMPORT_MODULE,
-            "counter_add",
-            |mut caller: Caller<'_, Host>, partition: i32, key: i32, len: i32, amount: i64| {
-                count(&mut caller, [partition, key, len], |[_, to]| {
-                    to.checked_add(amount as u128).map(|sum| *to = sum)
-                })
-            },
-        )?
-        .func_wrap(
-            IMPORT_MODULE,
             "emit",
             |mut caller: Caller<'_, Host>, topics: i32, count: i32, data: i32, len: i32| {
                 let (memory, host) = split(&mut caller);
@@ -251,20 +233,29 @@ fn link(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
                 0_i32
             },
         )?;
-    Ok(())
+    link_counter(linker, "counter_sub", |[from, _], amount| {
+        from.checked_sub(amount).map(|left| *from = left)
+    })?;
+    link_counter(linker, "counter_add", |[_, to], amount| {
+        to.checked_add(amount).map(|sum| *to = sum)
+    })
 }
 
-/// Reads the name of a counter, and changes one that is found without it.
-fn count(
-    caller: &mut Caller<'_, Host>,
-    [partition, key, len]: [i32; 3],
-    change: impl FnOnce(&mut [u128; 2]) -> Option<()>,
-) -> i32 {
-    let (memory, host) = split(caller);
-    let (partition, key) = (partition as usize, key as usize);
-    black_box((&memory[partition..partition + 33], &memory[key..key + len as usize]));
-    // A status of the guest's, who then aborts, which is not linked.
-    change(&mut host.balances[host.at]).map_or(1, |()| 0)
+/// A host function that reads the name of a counter, and changes one that is found without it.
+fn link_counter(
+    linker: &mut Linker<Host>,
+    name: &str,
+    change: impl Fn(&mut [u128; 2], u128) -> Option<()> + Send + Sync + 'static,
+) -> wasmtime::Result<()> {
+    let count =
+        move |mut caller: Caller<'_, Host>, partition: i32, key: i32, len: i32, amount: i64| {
+            let (memory, host) = split(&mut caller);
+            let (partition, key) = (partition as usize, key as usize);
+            black_box((&memory[partition..partition + 33], &memory[key..key + len as usize]));
+            // A status of the guest's, who then aborts, which is not linked.
+            change(&mut host.balances[host.at], amount as u128).map_or(1, |()| 0)
+        };
+    linker.func_wrap(IMPORT_MODULE, name, count).map(drop)
 }
 
 /// The guest's memory and what the host knows.

@@ -93,8 +93,11 @@ impl Columns {
         names.iter().map(ask).collect()
     }
 
-    /// Notes the value of a counter whose entry knows the row.
+    /// Notes the value of a counter whose entry knows the row, if there is one.
     pub(super) fn note(&self, slot: SlotRef<'_>, row: Row, value: u128) {
+        if row == Row::NONE {
+            return;
+        }
         let columns = self.0.read();
         let column = columns.iter().find(|column| column.is_of(slot));
         if let Some(cell) = column.and_then(|column| column.cells.get(row.0 as usize)) {

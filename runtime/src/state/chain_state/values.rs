@@ -84,9 +84,7 @@ impl ChainState {
     pub(crate) fn counter_of_row(&self, slot: SlotRef<'_>, row: Row) -> Result<u128, EngineError> {
         let generation = self.generation();
         if let Some(value) = self.values.counters.copy(slot, row, generation) {
-            if row != Row::NONE {
-                self.values.columns.note(slot, row, value);
-            }
+            self.values.columns.note(slot, row, value);
             return Ok(value);
         }
         let key = StateKey::Counter(slot.to_key().into());
@@ -96,9 +94,7 @@ impl ChainState {
             Some(_) => return Err(wrong_kind(&key)),
         };
         let row = self.values.counters.insert(slot, value, row, generation);
-        if row != Row::NONE {
-            self.values.columns.note(slot, row, value);
-        }
+        self.values.columns.note(slot, row, value);
         Ok(value)
     }
 

@@ -1,10 +1,11 @@
 //! Panics of redb, which may be met on a damaged file, made errors.
 
-use std::any::Any;
 use std::ops::Deref;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use redb::Database;
+
+use crate::execute::panic_message;
 
 /// A database that may be damaged: redb can panic while it closes one, and whoever drops a storage
 /// is not to be ended by that.
@@ -38,14 +39,4 @@ impl Drop for Closing {
 /// being opened is dropped, an open one is poisoned.
 pub(super) fn caught<T>(run: impl FnOnce() -> T) -> std::result::Result<T, String> {
     catch_unwind(AssertUnwindSafe(run)).map_err(|panic| panic_message(panic.as_ref()))
-}
-
-fn panic_message(panic: &(dyn Any + Send)) -> String {
-    if let Some(message) = panic.downcast_ref::<&str>() {
-        (*message).to_owned()
-    } else if let Some(message) = panic.downcast_ref::<String>() {
-        message.clone()
-    } else {
-        "no message".to_owned()
-    }
 }
