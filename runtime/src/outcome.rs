@@ -198,13 +198,14 @@ pub(crate) fn total_fee<'a>(
 
 /// Native units burned according to a record, less the fees if those were burned too.
 fn burned_by_transactions(record: &BlockRecord, gas_fee: Amount) -> Amount {
-    use crate::state::{StateKey, StateValue};
+    use crate::state::{EncodedKey, StateKey, StateValue};
     use tos_host_api::AssetId;
     let burned = |value: &Option<StateValue>| match value {
         Some(StateValue::Asset(asset)) => asset.burned,
         _ => Amount::ZERO,
     };
-    let change = record.change_set.get(&StateKey::Asset(AssetId::NATIVE));
+    let key = EncodedKey::of(&StateKey::Asset(AssetId::NATIVE));
+    let change = record.change_set.find(&key).map(|change| change.decode());
     let total = change.and_then(|change| burned(&change.new).checked_sub(burned(&change.old)));
     let fees = if record.header.beneficiary.is_some() { Amount::ZERO } else { gas_fee };
     total.and_then(|total| total.checked_sub(fees)).unwrap_or(Amount::ZERO)

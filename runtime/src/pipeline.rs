@@ -135,7 +135,7 @@ impl Pipeline {
         };
         let merged = merge(kinds, &overlay, crew, outputs, beneficiary)?;
         if resolved.cuts.is_some() && env.runs_contracts() {
-            note_names(&env.contracts, &merged.sections);
+            note_names(&env.contracts, &merged.change_set);
         }
         let (gas_fee, burned_supply) = (merged.gas_fee, merged.burned_supply);
         metrics.stages.merge = time.lap();

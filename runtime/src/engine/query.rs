@@ -9,7 +9,7 @@ use super::{ContractEngine, TipState};
 use crate::access::AccessSet;
 use crate::error::{EngineError, InvalidTransaction};
 use crate::execute::{
-    BlockEnv, Executor, GuestMessage, Interrupt, Scope, TxOutput, TxRef, callable, engine_fault,
+    BlockEnv, Executor, GuestMessage, Interrupt, Scope, TxRef, callable, engine_fault,
 };
 use crate::pipeline::{BlockOutputs, Crew, LoadedModules, load_accounts, load_modules, merge};
 use crate::planted::{Bug, planted};
@@ -135,8 +135,8 @@ impl ContractEngine {
                 Err(invalid) => return Ok(Simulation::invalid(&tx, invalid)),
             };
             let mut set = AccessSet::of(&tx);
-            let (output, change_set) = self.simulate_once(&tip, &tx, &set, intrinsic_gas)?;
-            let missing = match output.result.as_ref().map(|receipt| &receipt.status) {
+            let run = self.simulate_once(&tip, &tx, &set, intrinsic_gas)?;
+            let missing = match run.result.as_ref().map(|receipt| &receipt.status) {
                 Ok(ExecutionStatus::Halted(HaltReason::UndeclaredAccess {
                     account,
                     needed,
@@ -149,7 +149,7 @@ impl ContractEngine {
                     set.insert(entry);
                     tx.access = set.to_list(&tx);
                 }
-                _ => return Ok(Simulation::of(&tx, set, output, change_set)),
+                _ => return Ok(Simulation::of(&tx, set, run)),
             }
         }
     }
@@ -160,7 +160,7 @@ impl ContractEngine {
         tx: &UnsignedTransaction,
         set: &AccessSet,
         intrinsic_gas: Gas,
-    ) -> Result<(TxOutput, ChangeSet), EngineError> {
+    ) -> Result<Run, EngineError> {
         let pipeline = &self.inner.pipeline;
         let (table, overlay) = self.private_overlay(set.entries(), tx.gas_limit)?;
         let preparation = &pipeline.rules.at(tip.next_height()).preparation;
@@ -179,16 +179,15 @@ impl ContractEngine {
             Ok::<_, EngineError>(output)
         };
         let mut output = pipeline.modules.with_calls(makes_calls, execute)?;
-        let messages = std::mem::take(&mut output.messages);
-        let (result, code) = (output.result.clone(), output.code);
+        let messages = output.take_messages();
+        let result = output.result.clone();
         let merged =
             merge(once(&tx.data), &overlay, Crew::one(), BlockOutputs::of_one(output), None)?;
-        let output = TxOutput { result, burned: Vec::new(), code, messages };
-        let change_set = merged.into_change_set()?;
+        let change_set = merged.change_set;
         if planted(Bug::SimulationsLeaveTraces) {
             pipeline.chain.apply(&change_set);
         }
-        Ok((output, change_set))
+        Ok(Run { result, messages, change_set })
     }
 
     /// What a block of one transaction on the tip would share.
@@ -329,18 +328,20 @@ fn next_block(tip: &TipState) -> BlockContext {
     tip.next(tip.timestamp)
 }
 
+/// What came of running a transaction once.
+struct Run {
+    result: Result<Receipt, InvalidTransaction>,
+    messages: Vec<GuestMessage>,
+    change_set: ChangeSet,
+}
+
 impl Simulation {
-    fn of(
-        tx: &UnsignedTransaction,
-        access: AccessSet,
-        output: TxOutput,
-        change_set: ChangeSet,
-    ) -> Self {
-        let gas_used = output.result.as_ref().map_or(Gas::ZERO, |receipt| receipt.gas_used);
+    fn of(tx: &UnsignedTransaction, access: AccessSet, run: Run) -> Self {
+        let gas_used = run.result.as_ref().map_or(Gas::ZERO, |receipt| receipt.gas_used);
         // The list it was executed with: what the kind of transaction implies is not repeated, and
         // the gas used is exactly the gas of declaring this list.
         let access_list = tx.access.clone();
-        let TxOutput { result, messages, .. } = output;
+        let Run { result, messages, change_set } = run;
         Self { result, access, access_list, gas_used, change_set, messages }
     }
 

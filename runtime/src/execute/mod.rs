@@ -24,7 +24,7 @@ pub(crate) use parallel::{Kind, Plan, execute_in_parallel};
 pub(crate) use plain::{Payment, PlainTransfer, Terms};
 pub(crate) use scope::{Lent, Scope};
 pub(crate) use sequential::execute_in_sequence;
-pub(crate) use transaction::{BlockEnv, Contracts, Deployed, Executor, TxOutput, TxRef};
+pub(crate) use transaction::{BlockEnv, Contracts, Deployed, Executor, Rare, TxOutput, TxRef};
 pub(crate) use workers::WorkerPool;
 
 use crate::error::EngineError;

@@ -104,6 +104,6 @@ impl TxOutput {
             return_data: Vec::new(),
             events: Vec::new(),
         };
-        Self { result: Ok(receipt), burned: Vec::new(), code: None, messages: Vec::new() }
+        Self::of_result(Ok(receipt))
     }
 }

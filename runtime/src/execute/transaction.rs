@@ -78,6 +78,13 @@ pub(crate) struct TxRef<'a> {
 /// What a transaction leaves behind besides its journal.
 pub(crate) struct TxOutput {
     pub(crate) result: Result<Receipt, InvalidTransaction>,
+    /// What most leave none of: an output is moved several times, and there are many.
+    rare: Option<Box<Rare>>,
+}
+
+/// What a transaction may leave behind besides its receipt.
+#[derive(Default)]
+pub(crate) struct Rare {
     pub(crate) burned: Vec<(AssetId, Amount)>,
     /// Hash of the code it deployed, to be stored with the block.
     pub(crate) code: Option<Hash>,
@@ -137,7 +144,7 @@ impl Executor {
         self.scope.begin(tx, access);
         let reserve = match self.validate(tx.tx).map_err(engine_fault)? {
             Ok(reserve) => reserve,
-            Err(invalid) => return Ok(TxOutput::invalid(invalid)),
+            Err(invalid) => return Ok(TxOutput::of_result(Err(invalid))),
         };
         self.charge(tx.tx, reserve).map_err(engine_fault)?;
         let applied = self.apply(tx);
@@ -257,6 +264,7 @@ impl Executor {
         if let Some(observer) = &self.env.observer {
             messages.iter().for_each(|message| observer.guest_message(tx.index, message));
         }
+        let burned = self.scope.journal.burned().to_vec();
         Ok(TxOutput {
             result: Ok(Receipt {
                 status,
@@ -266,16 +274,33 @@ impl Executor {
                 return_data: if halted { Vec::new() } else { return_data },
                 events: self.scope.journal.take_events(),
             }),
-            burned: self.scope.journal.burned().to_vec(),
-            code: code.filter(|_| success),
-            messages,
+            rare: Rare { burned, code: code.filter(|_| success), messages }.boxed(),
         })
     }
 }
 
 impl TxOutput {
-    fn invalid(invalid: InvalidTransaction) -> Self {
-        Self { result: Err(invalid), burned: Vec::new(), code: None, messages: Vec::new() }
+    /// The output of a transaction that has a result and nothing else.
+    pub(super) fn of_result(result: Result<Receipt, InvalidTransaction>) -> Self {
+        Self { result, rare: None }
+    }
+
+    /// What it leaves besides its result, if it leaves anything.
+    pub(crate) fn rare(&self) -> Option<&Rare> {
+        self.rare.as_deref()
+    }
+
+    /// Takes what the guest had to say.
+    pub(crate) fn take_messages(&mut self) -> Vec<GuestMessage> {
+        self.rare.as_mut().map(|rare| std::mem::take(&mut rare.messages)).unwrap_or_default()
+    }
+}
+
+impl Rare {
+    fn boxed(self) -> Option<Box<Self>> {
+        let Self { burned, code, messages } = &self;
+        let any = !burned.is_empty() || code.is_some() || !messages.is_empty();
+        any.then(|| Box::new(self))
     }
 }
 

@@ -14,7 +14,7 @@ use tos_host_api::{Address, ContractId};
 use super::Crew;
 use crate::error::EngineError;
 use crate::execute::{BlockEnv, Contracts};
-use crate::state::{CounterName, KeyBytes, Overlay, Section, StateKey};
+use crate::state::{ChangeSet, CounterName, KeyBytes, Kind, Overlay};
 use crate::types::{Block, TransactionType};
 
 /// Most names whose counters are loaded: each takes room on every account of the block.
@@ -45,22 +45,24 @@ pub(super) fn load_counters(
 }
 
 /// Notes what the counters that a block changed are called.
-pub(super) fn note_names(contracts: &Contracts, sections: &[Section]) {
-    let mut sampled = BTreeMap::<ContractId, BTreeMap<&KeyBytes, usize>>::new();
-    for changes in sections.iter().map(Section::changes) {
-        let step = (changes.len() / CHANGES_SAMPLED).max(1);
-        for change in changes.iter().step_by(step) {
-            let StateKey::Counter(slot) = &change.key else { break };
-            // A contract's own partition is one account.
-            if slot.partition != Address::Contract(slot.contract) {
-                *sampled.entry(slot.contract).or_default().entry(&slot.key).or_default() += 1;
-            }
+pub(super) fn note_names(contracts: &Contracts, changes: &ChangeSet) {
+    let mut sampled = BTreeMap::<ContractId, BTreeMap<KeyBytes, usize>>::new();
+    // The first ones are as good as any: they are in the order of addresses, which are hashes.
+    for change in changes.first_of_sections(CHANGES_SAMPLED) {
+        if change.kind() == Kind::Counter {
+            change.with_slot(|slot| {
+                // A contract's own partition is one account.
+                if *slot.partition != Address::Contract(slot.contract) {
+                    let of_contract = sampled.entry(slot.contract).or_default();
+                    *of_contract.entry(slot.key.into()).or_default() += 1;
+                }
+            });
         }
     }
     for (contract, keys) in sampled {
         let Some(callable) = contracts.get(&contract) else { continue };
         let all: usize = keys.values().sum();
-        let usual = keys.into_iter().filter(|(_, count)| count * NAME_SHARE_MIN >= all);
+        let usual = keys.iter().filter(|(_, count)| *count * NAME_SHARE_MIN >= all);
         callable.module.counter_keys.note(usual.map(|(key, _)| key));
     }
 }

@@ -30,22 +30,10 @@ use crate::types::{TransactionType, code_hash};
 
 /// What a block came to.
 pub(crate) struct Merged {
-    /// All changes, in order.
-    pub(crate) sections: Vec<Section>,
+    pub(crate) change_set: ChangeSet,
     pub(crate) results: Results,
     pub(crate) gas_fee: Amount,
     pub(crate) burned_supply: Amount,
-}
-
-impl Merged {
-    /// The change set, for those who need no digests.
-    ///
-    /// # Errors
-    /// See [`ChangeSet::joined`].
-    pub(crate) fn into_change_set(mut self) -> Result<ChangeSet, EngineError> {
-        let encoded = Arc::new(ChangeSet::encoding(&mut self.sections)?);
-        ChangeSet::joined(self.sections, encoded)
-    }
 }
 
 /// Collects outputs, given in block order, and the overlay into results and changes.
@@ -72,12 +60,12 @@ pub(crate) fn merge<'a>(
     let mut others = Changes::default();
     asset_changes(overlay, burned, &mut others)?;
     code_changes(transactions, overlay, codes, &mut others)?;
-    others.close()?;
     let outputs = Arc::into_inner(outputs)
         .ok_or_else(|| EngineError::Bug("a worker kept the outputs of a block".into()))?;
     let (results, mut parts) = collect(overlay, crew, outputs)?;
     parts.push(others);
-    Ok(Merged { sections: in_order(parts)?, results, gas_fee, burned_supply })
+    let change_set = ChangeSet::of_sections(in_order(parts)?)?;
+    Ok(Merged { change_set, results, gas_fee, burned_supply })
 }
 
 /// Puts parts together, which are in the order of accounts, and checks that money is conserved.
@@ -85,8 +73,9 @@ fn in_order(parts: Vec<Changes>) -> Result<Vec<Section>, EngineError> {
     let mut sections = BTreeMap::<SectionKey, Vec<Section>>::new();
     let mut sums = Sums::default();
     for part in parts {
-        sums.absorb(part.sums);
-        for (key, section) in part.sections {
+        let (of_part, sums_of_part) = part.close()?;
+        sums.absorb(sums_of_part);
+        for (key, section) in of_part {
             sections.entry(key).or_default().push(section);
         }
     }
@@ -160,7 +149,6 @@ fn range_changes(
         touched.iter().for_each(|scan| ranked.extend_from_slice(&scan[range]));
         overlay.sort(&mut ranked);
         overlay.changes(&ranked, &mut changes)?;
-        changes.close()?;
         if range == first {
             changes.expect_more(ranked.len(), all);
         }
@@ -183,11 +171,8 @@ fn asset_changes(
         let burned = burned
             .ok_or_else(|| EngineError::Bug(format!("more of {asset} burned than exists")))?;
         let new = AssetRecord { burned, ..old.clone() };
-        changes.section(SectionKey::Assets).push(Change {
-            key: StateKey::Asset(asset),
-            old: Some(StateValue::Asset(old)),
-            new: Some(StateValue::Asset(new)),
-        });
+        let (old, new) = (Some(StateValue::Asset(old)), Some(StateValue::Asset(new)));
+        changes.push(SectionKey::Assets, &Change { key: StateKey::Asset(asset), old, new });
     }
     Ok(())
 }
@@ -217,7 +202,7 @@ fn code_changes<'a>(
         let key = StateKey::Code(hash);
         if overlay.chain().storage_value(&key)?.is_none() {
             let new = Some(StateValue::Code(code.as_slice().into()));
-            changes.section(SectionKey::Codes).push(Change { key, old: None, new });
+            changes.push(SectionKey::Codes, &Change { key, old: None, new });
         }
     }
     Ok(())
@@ -239,8 +224,7 @@ mod tests {
         });
         let key = StateKey::Account(Address::Key(PublicKey([id; 32])));
         let mut changes = Changes::default();
-        changes.section(SectionKey::Accounts).push(Change { key, old, new });
-        changes.close().expect("one change is in order");
+        changes.push(SectionKey::Accounts, &Change { key, old, new });
         changes
     }
 

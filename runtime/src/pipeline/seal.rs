@@ -1,4 +1,4 @@
-//! The digests of a block. All workers hash, while one of them puts the change set together.
+//! The digests of a block, for which all workers hash.
 
 use std::sync::Arc;
 
@@ -10,16 +10,13 @@ use crate::digest::Rope;
 use crate::error::EngineError;
 use crate::outcome::{Digests, HeaderParts, TxResult, seal};
 use crate::protocol::Rules;
-use crate::state::{ChangeSet, Section};
 use crate::storage::BlockRecord;
-use crate::sync::Mutex;
 use crate::types::Block;
 
 use super::merge::Merged;
 
 /// What one worker made.
 enum Part {
-    ChangeSet(Result<ChangeSet, EngineError>),
     Block(Hash),
     SubTree(ChainingValue),
 }
@@ -34,30 +31,27 @@ pub(super) fn seal_block(
     merged: Merged,
     crew: Crew<'_>,
 ) -> Result<(BlockRecord, Vec<TxResult>), EngineError> {
-    let Merged { mut sections, results, .. } = merged;
-    let delta = Arc::new(ChangeSet::encoding(&mut sections)?);
+    let Merged { change_set, results, .. } = merged;
+    let delta = change_set.encoding_in_pieces();
     let receipts = Arc::new(Rope::new(vec![results.encoded]));
     let of_delta = delta.subtrees();
-    let parts = 2 + of_delta + receipts.subtrees();
+    let parts = 1 + of_delta + receipts.subtrees();
     let made = crew.map(parts, {
-        let (block, delta, receipts) = (block.clone(), Arc::clone(&delta), Arc::clone(&receipts));
-        let sections = Mutex::new(sections);
-        move |part| match part {
-            // The longest part comes first, so that it is not the one waited for.
-            0 => Part::ChangeSet(join(&sections, &delta)),
-            1 => Part::Block(block.hash()),
-            _ => Part::SubTree(match (part - 2).checked_sub(of_delta) {
-                None => delta.subtree(part - 2),
+        let (block, changes) = (block.clone(), change_set.clone());
+        let receipts = Arc::clone(&receipts);
+        move |part| match part.checked_sub(1) {
+            None => Part::Block(block.hash()),
+            Some(part) => Part::SubTree(match part.checked_sub(of_delta) {
+                None => changes.encoding_in_pieces().subtree(part),
                 Some(subtree) => receipts.subtree(subtree),
             }),
         }
     })?;
     let missing = || EngineError::Bug("a worker left out its part".into());
-    let (mut change_set, mut block_hash) = (None, None);
+    let mut block_hash = None;
     let mut subtrees = Vec::with_capacity(parts);
     for part in made {
         match part {
-            Part::ChangeSet(joined) => change_set = Some(joined?),
             Part::Block(hash) => block_hash = Some(hash),
             Part::SubTree(value) => subtrees.push(value),
         }
@@ -71,11 +65,6 @@ pub(super) fn seal_block(
         announced: rules.announced_at(block.context().topoheight),
     };
     let encoded = Arc::into_inner(receipts).ok_or_else(missing)?.into_bytes();
-    let record = seal(header, digests, change_set.ok_or_else(missing)?, encoded);
+    let record = seal(header, digests, change_set, encoded);
     Ok((record, results.list))
-}
-
-fn join(sections: &Mutex<Vec<Section>>, encoded: &Arc<Rope>) -> Result<ChangeSet, EngineError> {
-    let sections = std::mem::take(&mut *sections.lock());
-    ChangeSet::joined(sections, Arc::clone(encoded))
 }

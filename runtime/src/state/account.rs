@@ -69,6 +69,17 @@ impl AssetBalances {
         self.entries = (!entries.is_empty()).then(|| Arc::new(entries));
     }
 
+    /// Becomes these entries, which keep the invariant. Nothing is copied if they are what it is.
+    pub(super) fn become_ascending<I>(&mut self, entries: impl Fn() -> I)
+    where
+        I: ExactSizeIterator<Item = (AssetId, Amount)>,
+    {
+        if !self.iter().eq(entries()) {
+            let entries = entries();
+            self.entries = (entries.len() > 0).then(|| Arc::new(entries.collect()));
+        }
+    }
+
     /// Balances from stored entries, if they keep the invariant.
     fn from_entries(entries: Vec<(AssetId, Amount)>) -> Option<Self> {
         let ascending = entries.windows(2).all(|pair| pair[0].0 < pair[1].0);
@@ -80,6 +91,11 @@ impl AssetBalances {
 }
 
 impl Account {
+    /// The account as nonce, native balance and the rest are; nothing is copied.
+    pub(crate) fn parts(&self) -> AccountParts<'_> {
+        AccountParts { nonce: self.nonce, native: self.native, assets: &self.assets }
+    }
+
     /// The balance of an asset; zero where there is none.
     #[must_use]
     pub fn balance(&self, asset: &AssetId) -> Amount {
@@ -98,6 +114,21 @@ impl Account {
     /// Whether the account exists, that is, differs from the default.
     #[must_use]
     pub fn exists(&self) -> bool {
+        self.parts().exists()
+    }
+}
+
+/// What an account consists of.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct AccountParts<'a> {
+    pub(crate) nonce: Nonce,
+    pub(crate) native: Amount,
+    pub(crate) assets: &'a AssetBalances,
+}
+
+impl AccountParts<'_> {
+    /// See [`Account::exists`].
+    pub(crate) fn exists(&self) -> bool {
         self.nonce != Nonce::ZERO || self.native != Amount::ZERO || !self.assets.is_empty()
     }
 }
@@ -173,5 +204,30 @@ mod encoding {
             let wrong = || serde::de::Error::custom("zero or native amount among other assets");
             Self::from_entries(entries.into_iter().collect()).ok_or_else(wrong)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn balances_that_stay_the_same_stay_shared() {
+        let balances = |amount| [(AssetId([1; 32]), Amount(amount))].into_iter().collect();
+        let (before, other): (AssetBalances, AssetBalances) = (balances(5), balances(6));
+        let mut after = before.clone();
+        for target in [&before, &other, &AssetBalances::default(), &before] {
+            after.become_ascending(|| target.entries().iter().copied());
+            assert_eq!(&after, target);
+        }
+        let copy = after.clone();
+        after.become_ascending(|| other.entries().iter().copied());
+        after.become_ascending(|| other.entries().iter().copied());
+        assert_eq!(copy, before, "a copy is not changed");
+        let shared = before.clone();
+        let mut same = before.clone();
+        same.become_ascending(|| balances(5).entries().to_vec().into_iter());
+        let entries = |balances: &AssetBalances| balances.entries.clone().expect("there is one");
+        assert!(Arc::ptr_eq(&entries(&same), &entries(&shared)));
     }
 }

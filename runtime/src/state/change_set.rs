@@ -2,13 +2,14 @@
 
 use std::fmt;
 use std::io::{Error, Read, Result as IoResult, Write};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use tos_host_api::Hash;
 
-use super::encoding::{COUNTER_CHANGE_LEN, PLAIN_CHANGE_LEN, encode};
-use super::{StateKey, StateValue};
+use super::encoded::{EncodedChange, EncodedChanges, EncodedKey, compare_keys, decode_key};
+use super::encoding::encode;
+use super::{Section, StateKey, StateValue};
 use crate::digest::Rope;
 use crate::error::EngineError;
 use crate::planted::{Bug, planted};
@@ -28,94 +29,39 @@ pub struct Change {
 ///
 /// Invariants: keys ascend strictly, and `old` differs from `new`. A key that a block writes and
 /// that ends where it began is not listed, so the same state change always has the same bytes.
-#[derive(Default)]
-pub struct ChangeSet {
-    changes: Vec<Change>,
-    /// The encoding, where it was made for the digest: whoever writes the change set down next
-    /// need not encode it again. A copy goes without it, since most copies are kept, not written.
-    encoded: Option<Arc<Rope>>,
+///
+/// It is kept as it is encoded, which is what is hashed, stored and applied; copies share it. The
+/// list is made of it for whoever asks for it first.
+#[derive(Clone)]
+pub struct ChangeSet(Arc<Encoded>);
+
+struct Encoded {
+    /// How many changes there are, then pieces of whole changes in ascending order.
+    rope: Rope,
+    /// How many there are.
+    len: usize,
+    /// Where each change of a piece begins, by piece; made when one is looked for.
+    starts: Vec<OnceLock<Vec<usize>>>,
+    list: OnceLock<Vec<Change>>,
 }
 
-/// Changes encoded before they are handed to a writer.
-const ENCODED_AT_ONCE: usize = 256;
-
-/// Bytes that a change is guessed to take at most.
-const ENCODED_GUESS_MAX: usize = 512;
-
-/// Changes next to each other in a change set, and their encoding.
-#[derive(Default)]
-pub(crate) struct Section {
-    changes: Vec<Change>,
-    encoded: Vec<u8>,
-    /// How many of the changes have been encoded.
-    closed: usize,
-}
-
-impl Section {
-    /// A section with room for changes of plain accounts.
-    pub(crate) fn with_capacity(changes: usize) -> Self {
-        Self {
-            // A little more, so that what a block changes besides accounts does not move them.
-            changes: Vec::with_capacity(changes + changes / 64 + 8),
-            encoded: Vec::with_capacity(changes * PLAIN_CHANGE_LEN),
-            closed: 0,
-        }
+impl Encoded {
+    fn new(len: usize, pieces: Vec<Vec<u8>>) -> IoResult<Self> {
+        let mut all = Vec::with_capacity(1 + pieces.len());
+        all.push(count(len)?.to_le_bytes().to_vec());
+        all.extend(pieces);
+        let rope = Rope::new(all);
+        let starts = rope.pieces().iter().map(|_| OnceLock::new()).collect();
+        Ok(Self { rope, len, starts, list: OnceLock::new() })
     }
 
-    /// A section with room for changes of counters that are there before and after.
-    pub(crate) fn for_counters(changes: usize, key_len: usize) -> Self {
-        Self {
-            changes: Vec::with_capacity(changes),
-            encoded: Vec::with_capacity(changes * (COUNTER_CHANGE_LEN + key_len)),
-            closed: 0,
-        }
+    /// The pieces that hold changes.
+    fn pieces(&self) -> &[Vec<u8>] {
+        &self.rope.pieces()[1..]
     }
 
-    /// Appends a change if it is one.
-    pub(crate) fn push(&mut self, change: Change) {
-        let filtered = planted(Bug::DeletesFiltered) && change.new.is_none();
-        if (change.old != change.new || planted(Bug::UnchangedKeysListed)) && !filtered {
-            self.changes.push(change);
-        }
-    }
-
-    /// Makes room for what is still to come when `done` of `all` accounts are through. What is
-    /// wrong about the guess costs time or unused address space; neither many nor long changes of
-    /// a few accounts make it excessive.
-    pub(crate) fn expect_more(&mut self, done: usize, all: usize) {
-        let (len, left) = (self.changes.len(), all.saturating_sub(done));
-        let Some(more) = (len * left).checked_div(done) else { return };
-        let more = more + more / 8;
-        if len == 0 || more > 2 * left {
-            return;
-        }
-        self.changes.reserve_exact(more);
-        self.encoded.reserve_exact((self.encoded.len() / len + 1).min(ENCODED_GUESS_MAX) * more);
-    }
-
-    /// The changes.
-    pub(crate) fn changes(&self) -> &[Change] {
-        &self.changes
-    }
-
-    #[cfg(any(test, fuzzing))]
-    pub(crate) fn into_changes(self) -> Vec<Change> {
-        self.changes
-    }
-
-    /// Checks and encodes the changes pushed since the last time, and hands them out.
-    ///
-    /// # Errors
-    /// [`EngineError::ChangeSetOrder`] when a key does not come after the one before it.
-    pub(crate) fn close(&mut self) -> Result<&[Change], EngineError> {
-        // The last of the changes before is where the order goes on.
-        check_ascending(&self.changes[self.closed.saturating_sub(1)..])?;
-        let changes = &self.changes[self.closed..];
-        for change in changes {
-            encode(change, &mut self.encoded);
-        }
-        self.closed = self.changes.len();
-        Ok(changes)
+    fn changes(&self) -> impl Iterator<Item = EncodedChange<'_>> {
+        self.pieces().iter().flat_map(|piece| EncodedChanges::of(piece))
     }
 }
 
@@ -148,120 +94,154 @@ impl ChangeSet {
     /// A change set of these changes, in any order. Entries equal to the state before are dropped.
     ///
     /// # Errors
-    /// [`EngineError::ChangeSetOrder`] when a key occurs twice.
+    /// [`EngineError::ChangeSetOrder`] when a key occurs twice, [`EngineError::Bug`] when there are
+    /// more changes than an encoding can count.
     pub fn new(mut changes: Vec<Change>) -> Result<Self, EngineError> {
         changes.retain(|change| change.old != change.new);
-        let set = Self { changes: sorted(changes), encoded: None };
-        check_ascending(&set.changes)?;
-        Ok(set)
+        let changes = sorted(changes);
+        check_ascending(&changes)?;
+        Self::of_list(&changes).map_err(|error| EngineError::Bug(error.to_string()))
     }
 
-    /// The encoding of the change set that [`ChangeSet::joined`] will make of these sections.
-    pub(crate) fn encoding(sections: &mut [Section]) -> Result<Rope, EngineError> {
-        let mut pieces = Vec::with_capacity(1 + sections.len());
-        let changes = sections.iter().map(|section| section.changes.len()).sum();
-        let count = count(changes).map_err(|error| EngineError::Bug(error.to_string()))?;
-        pieces.push(count.to_le_bytes().to_vec());
-        pieces.extend(sections.iter_mut().map(|section| std::mem::take(&mut section.encoded)));
-        Ok(Rope::new(pieces))
+    /// A change set of these changes as they are.
+    fn of_list(changes: &[Change]) -> IoResult<Self> {
+        let mut bytes = Vec::new();
+        changes.iter().for_each(|change| encode(change, &mut bytes));
+        Ok(Self(Arc::new(Encoded::new(changes.len(), vec![bytes])?)))
     }
 
-    /// The change set of closed sections in order, with its encoding.
+    /// The change set that consists of these sections, in order.
     ///
     /// # Errors
-    /// [`EngineError::ChangeSetOrder`] when the sections do not follow each other.
-    pub(crate) fn joined(sections: Vec<Section>, encoded: Arc<Rope>) -> Result<Self, EngineError> {
-        let len: usize = sections.iter().map(|section| section.changes.len()).sum();
-        let mut sections = sections.into_iter().map(|section| section.changes);
-        let mut changes = sections.next().unwrap_or_default();
-        changes.reserve_exact(len - changes.len());
-        for mut section in sections {
-            if let (Some(last), Some(next)) = (changes.last(), section.first())
-                && last.key >= next.key
-            {
-                return Err(EngineError::ChangeSetOrder(next.key.clone()));
+    /// [`EngineError::ChangeSetOrder`] when a section does not come after the one before it.
+    pub(crate) fn of_sections(sections: Vec<Section>) -> Result<Self, EngineError> {
+        let filled = || sections.iter().filter(|section| section.len() > 0);
+        for (before, after) in filled().zip(filled().skip(1)) {
+            if compare_keys(before.last_key(), after.first_key()).is_ge() {
+                return Err(EngineError::ChangeSetOrder(decode_key(after.first_key())));
             }
-            changes.append(&mut section);
         }
-        Ok(Self { changes, encoded: Some(encoded) })
+        let len = filled().map(Section::len).sum();
+        let pieces = sections.into_iter().map(Section::into_bytes).collect();
+        let encoded = Encoded::new(len, pieces);
+        let encoded = encoded.map_err(|error| EngineError::Bug(error.to_string()))?;
+        Ok(Self(Arc::new(encoded)))
     }
 
     /// Checks the invariants; used where a change set crosses a layer.
     pub(crate) fn check_order(&self) -> Result<(), EngineError> {
-        check_ascending(&self.changes)?;
-        match self.changes.iter().find(|change| change.old == change.new) {
-            Some(change) => Err(EngineError::ChangeSetOrder(change.key.clone())),
-            None => Ok(()),
+        let mut last: Option<&[u8]> = None;
+        for change in self.encoded_changes() {
+            let ascends = last.is_none_or(|last| compare_keys(last, change.key()).is_lt());
+            if !change.is_one() || !ascends && !planted(Bug::SlotsUnsorted) {
+                return Err(EngineError::ChangeSetOrder(decode_key(change.key())));
+            }
+            last = Some(change.key());
         }
+        Ok(())
+    }
+
+    /// The changes as they are encoded, in ascending order of key.
+    pub(crate) fn encoded_changes(&self) -> impl Iterator<Item = EncodedChange<'_>> {
+        self.0.changes()
+    }
+
+    /// The first changes of each section that it was made of, in order.
+    pub(crate) fn first_of_sections(
+        &self,
+        count: usize,
+    ) -> impl Iterator<Item = EncodedChange<'_>> {
+        self.0.pieces().iter().flat_map(move |piece| EncodedChanges::of(piece).take(count))
     }
 
     /// The changes in ascending order of key.
     #[must_use]
     pub fn changes(&self) -> &[Change] {
-        &self.changes
+        self.0.list.get_or_init(|| {
+            let mut list = Vec::with_capacity(self.len());
+            list.extend(self.encoded_changes().map(|change| change.decode()));
+            list
+        })
     }
 
     /// How many keys changed.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.changes.len()
+        self.0.len
     }
 
     /// Whether nothing changed.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.changes.is_empty()
+        self.len() == 0
     }
 
     /// The change of one key, if it changed.
     #[must_use]
     pub fn get(&self, key: &StateKey) -> Option<&Change> {
-        let idx = self.changes.binary_search_by(|change| change.key.cmp(key)).ok()?;
-        self.changes.get(idx)
+        let idx = self.changes().binary_search_by(|change| change.key.cmp(key)).ok()?;
+        self.changes().get(idx)
+    }
+
+    /// The change of one key, if it changed, without making the list.
+    pub(crate) fn find(&self, key: &EncodedKey) -> Option<EncodedChange<'_>> {
+        let pieces = self.0.pieces();
+        let is_after = |bytes: &[u8]| {
+            EncodedChanges::of(bytes)
+                .next()
+                .is_some_and(|change| compare_keys(change.key(), key.bytes()).is_gt())
+        };
+        let piece = pieces.partition_point(|piece| !is_after(piece)).checked_sub(1)?;
+        let bytes = &pieces[piece];
+        let starts = self.0.starts[1 + piece].get_or_init(|| EncodedChanges::of(bytes).starts());
+        let found = starts.partition_point(|start| !is_after(&bytes[*start..])).checked_sub(1)?;
+        EncodedChanges::of(&bytes[starts[found]..])
+            .next()
+            .filter(|change| change.key() == key.bytes())
     }
 
     /// The change set that undoes this one.
     #[must_use]
     pub fn inverse(&self) -> Self {
-        let undo = |change: &Change| Change {
-            key: change.key.clone(),
-            old: change.new.clone(),
-            new: change.old.clone(),
-        };
-        Self { changes: self.changes.iter().map(undo).collect(), encoded: None }
+        let mut bytes = Vec::with_capacity(self.0.rope.len());
+        self.encoded_changes().for_each(|change| change.append_inverse(&mut bytes));
+        let encoded = Encoded::new(self.len(), vec![bytes]);
+        Self(Arc::new(encoded.expect("there are as many as before")))
     }
 
     /// The canonical encoding.
-    ///
-    /// # Panics
-    /// Never: writing to a `Vec` cannot fail.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        borsh::to_vec(self).expect("writing to a Vec cannot fail")
+        self.0.rope.pieces().concat()
     }
 
-    /// The canonical encoding in pieces: those it was made in for the digest, or one.
-    pub(crate) fn encoding_in_pieces(&self) -> Arc<Rope> {
-        let make = || Arc::new(Rope::new(vec![self.encode()]));
-        self.encoded.as_ref().map_or_else(make, Arc::clone)
+    /// The canonical encoding in pieces.
+    pub(crate) fn encoding_in_pieces(&self) -> &Rope {
+        &self.0.rope
     }
 
     /// `delta_hash`: BLAKE3 over [`ChangeSet::encode`].
     #[must_use]
     pub fn hash(&self) -> Hash {
-        Hash(*blake3::hash(&self.encode()).as_bytes())
+        let mut hasher = blake3::Hasher::new();
+        for piece in self.0.rope.pieces() {
+            hasher.update(piece);
+        }
+        Hash(*hasher.finalize().as_bytes())
     }
 }
 
-impl Clone for ChangeSet {
-    fn clone(&self) -> Self {
-        Self { changes: self.changes.clone(), encoded: None }
+/// Without changes.
+impl Default for ChangeSet {
+    fn default() -> Self {
+        Self::of_list(&[]).expect("no changes can be counted")
     }
 }
 
+/// Equal changes have equal encodings.
 impl PartialEq for ChangeSet {
     fn eq(&self, other: &Self) -> bool {
-        self.changes == other.changes
+        self.len() == other.len() && self.encoded_changes().eq(other.encoded_changes())
     }
 }
 
@@ -269,29 +249,19 @@ impl Eq for ChangeSet {}
 
 impl fmt::Debug for ChangeSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ChangeSet").field("changes", &self.changes).finish()
+        f.debug_struct("ChangeSet").field("changes", &self.changes()).finish()
     }
 }
 
 /// Encoded as the list of changes.
 impl BorshSerialize for ChangeSet {
     fn serialize<W: Write>(&self, writer: &mut W) -> IoResult<()> {
-        if let Some(encoded) = &self.encoded {
-            return encoded.pieces().iter().try_for_each(|piece| writer.write_all(piece));
-        }
-        count(self.changes.len())?.serialize(writer)?;
-        let mut bytes = Vec::new();
-        for changes in self.changes.chunks(ENCODED_AT_ONCE) {
-            bytes.clear();
-            changes.iter().for_each(|change| encode(change, &mut bytes));
-            writer.write_all(&bytes)?;
-        }
-        Ok(())
+        self.0.rope.pieces().iter().try_for_each(|piece| writer.write_all(piece))
     }
 }
 
 impl BorshDeserialize for ChangeSet {
     fn deserialize_reader<R: Read>(reader: &mut R) -> IoResult<Self> {
-        Ok(Self { changes: BorshDeserialize::deserialize_reader(reader)?, encoded: None })
+        Self::of_list(&Vec::deserialize_reader(reader)?)
     }
 }

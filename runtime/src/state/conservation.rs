@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tos_host_api::{Amount, AssetId};
 
-use super::{Change, StateKey, StateValue};
+use super::{AccountParts, Change, StateKey, StateValue};
 use crate::error::EngineError;
 
 /// What changed balances and burned units come to, before and after.
@@ -18,30 +18,42 @@ pub(crate) struct Sums {
 }
 
 impl Sums {
-    /// Adds what these changes change.
-    pub(crate) fn add(&mut self, changes: &[Change]) {
-        for change in changes {
-            for (value, after) in [(&change.old, false), (&change.new, true)] {
-                match value {
-                    Some(StateValue::Account(account)) => {
-                        add(&mut self.native, account.native, after);
-                        for (asset, amount) in account.assets.iter() {
-                            add(self.of(asset), amount, after);
-                        }
-                    }
-                    Some(StateValue::Asset(record)) => {
-                        let StateKey::Asset(asset) = change.key else { continue };
-                        add(self.of(asset), record.burned, after);
-                    }
-                    Some(
-                        StateValue::Contract(_)
-                        | StateValue::Code(_)
-                        | StateValue::Slot(_)
-                        | StateValue::Counter(_),
-                    )
-                    | None => {}
+    /// Adds what a change changes.
+    pub(crate) fn add(&mut self, change: &Change) {
+        for (value, after) in [(&change.old, false), (&change.new, true)] {
+            match value {
+                Some(StateValue::Account(account)) => self.add_account(account.parts(), after),
+                Some(StateValue::Asset(record)) => {
+                    let StateKey::Asset(asset) = change.key else { continue };
+                    add(self.of(asset), record.burned, after);
                 }
+                Some(
+                    StateValue::Contract(_)
+                    | StateValue::Code(_)
+                    | StateValue::Slot(_)
+                    | StateValue::Counter(_),
+                )
+                | None => {}
             }
+        }
+    }
+
+    /// Adds what changes between two values of an account.
+    pub(crate) fn add_accounts(&mut self, old: AccountParts<'_>, new: AccountParts<'_>) {
+        if std::ptr::eq(old.assets, new.assets) {
+            // The very same before and after: only the native balance can make a difference.
+            add(&mut self.native, old.native, false);
+            add(&mut self.native, new.native, true);
+        } else {
+            self.add_account(old, false);
+            self.add_account(new, true);
+        }
+    }
+
+    fn add_account(&mut self, account: AccountParts<'_>, after: bool) {
+        add(&mut self.native, account.native, after);
+        for (asset, amount) in account.assets.iter() {
+            add(self.of(asset), amount, after);
         }
     }
 
@@ -116,8 +128,8 @@ mod tests {
         // In two parts, as two workers would have them.
         let (mut sums, mut others) = (Sums::default(), Sums::default());
         let (some, rest) = changes.split_at(changes.len() / 2);
-        sums.add(some);
-        others.add(rest);
+        some.iter().for_each(|change| sums.add(change));
+        rest.iter().for_each(|change| others.add(change));
         sums.absorb(others);
         sums.check()
     }

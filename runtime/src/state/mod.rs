@@ -4,19 +4,21 @@ mod account;
 mod chain_state;
 mod change_set;
 mod conservation;
+mod encoded;
 mod encoding;
 mod journal;
 mod key;
 mod key_bytes;
 mod overlay;
+mod section;
 mod slot_table;
 
+pub(crate) use account::AccountParts;
 pub use account::{Account, AssetBalances, AssetRecord, ContractRecord};
 pub(crate) use chain_state::{ChainState, CounterColumn, CounterName, Numbering, Row};
-pub(crate) use change_set::Section;
 pub use change_set::{Change, ChangeSet};
 pub(crate) use conservation::Sums;
-pub(crate) use encoding::encode_value;
+pub(crate) use encoded::{EncodedChange, EncodedKey, Kind};
 #[cfg(fuzzing)]
 pub(crate) use journal::modelled::journal_and_model;
 pub(crate) use journal::{Journal, Taken};
@@ -24,3 +26,4 @@ pub(crate) use key::SlotRef;
 pub use key::{SlotKey, StateKey, StateValue};
 pub use key_bytes::KeyBytes;
 pub(crate) use overlay::{AccountCell, Changes, Overlay, Ranked, SectionKey};
+pub(crate) use section::Section;

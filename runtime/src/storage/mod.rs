@@ -6,7 +6,7 @@ mod conformance;
 mod memory;
 mod redb;
 #[cfg(test)]
-mod test_chain;
+pub(crate) mod test_chain;
 
 use std::sync::Arc;
 

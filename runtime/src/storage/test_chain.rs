@@ -13,7 +13,7 @@ use crate::state::{
 use crate::types::BlockContext;
 
 /// Keys a block writes, with their new values.
-pub(super) type Writes = Vec<(StateKey, Option<StateValue>)>;
+pub(crate) type Writes = Vec<(StateKey, Option<StateValue>)>;
 
 /// A chain as it should be stored. Every step changes the model; committing it is the test's.
 #[derive(Debug, Clone, Default)]
@@ -167,7 +167,7 @@ pub(super) fn holding(amount: u64) -> Option<StateValue> {
 
 /// Up to `count` writes to a small set of keys of every kind: later blocks overwrite and remove
 /// what earlier ones wrote. The same seed gives the same writes.
-pub(super) fn seeded_writes(seed: u64, count: usize) -> Writes {
+pub(crate) fn seeded_writes(seed: u64, count: usize) -> Writes {
     let mut random = seed;
     let mut next = move || {
         // SplitMix64.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tos_host_api::{Amount, AssetId, Hash};
 
 use crate::error::EngineError;
-use crate::execute::{Outputs, TxOutput};
+use crate::execute::{Outputs, Rare, TxOutput};
 use crate::grain::OUTPUTS_PER_PART;
 use crate::outcome::Results;
 use crate::pipeline::Crew;
@@ -51,10 +51,12 @@ impl BlockOutputs {
         for tx in range {
             match self.outputs.get(tx) {
                 Some(output) => {
-                    for (asset, amount) in &output.burned {
-                        add_burned(&mut totals.burned, *asset, *amount)?;
+                    if let Some(Rare { burned, code, .. }) = output.rare() {
+                        for (asset, amount) in burned {
+                            add_burned(&mut totals.burned, *asset, *amount)?;
+                        }
+                        totals.codes.extend(*code);
                     }
-                    totals.codes.extend(output.code);
                     if let Ok(receipt) = &output.result {
                         totals.add_fee(Some(receipt.fee))?;
                     }

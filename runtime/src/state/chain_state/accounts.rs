@@ -34,14 +34,6 @@ struct HotAccount {
     used: AtomicU32,
 }
 
-impl HotAccount {
-    /// Sets the account, which keeps its row, and with it the counters there.
-    fn set(&mut self, account: Account, generation: u32) {
-        self.account = account;
-        *self.used.get_mut() = generation;
-    }
-}
-
 /// Where an account's counters are in every column of them, see `columns.rs`. An account keeps its
 /// row for as long as it is kept in memory, or until others are forgotten.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,7 +68,11 @@ impl HotAccounts {
     /// Keeps an account that was read. Whoever was faster has read the same.
     fn insert(&self, address: Address, account: Account, generation: u32) {
         match self.entries.entry(address) {
-            Entry::Occupied(mut known) => known.get_mut().set(account, generation),
+            Entry::Occupied(mut known) => {
+                let known = known.get_mut();
+                known.account = account;
+                *known.used.get_mut() = generation;
+            }
             Entry::Vacant(entry) => {
                 entry.insert(self.fresh(account, generation));
             }
@@ -103,27 +99,27 @@ impl HotAccounts {
         self.rows.load(Ordering::Relaxed) as usize
     }
 
-    /// Sets accounts of one shard; what is none is the default.
-    pub(super) fn set_all(
-        &self,
-        shard: usize,
-        places: &[Place<&Address, Option<&Account>>],
-        generation: u32,
-    ) {
+    /// Sets accounts of one shard. They keep their rows, and with them the counters there.
+    pub(super) fn set_all(&self, shard: usize, places: &[Place<'_>], generation: u32) {
         let map = &self.entries;
         let mut shard = map.shards()[shard].write();
         // Only looking, with nothing in between, lets the processor fetch several entries from
         // memory at once; the loop below then finds them in its cache.
-        let known = places
-            .iter()
-            .filter(|place| shard.get(place.hash, |(known, _)| known == place.key).is_some());
+        let known = places.iter().filter(|place| {
+            let address = place.change.address();
+            shard.get(place.hash, |(known, _)| *known == address).is_some()
+        });
         std::hint::black_box(known.count());
-        for &Place { hash, key, new, .. } in places {
-            let account = new.cloned().unwrap_or_default();
-            if let Some((_, known)) = shard.get_mut(hash, |(known, _)| known == key) {
-                known.get_mut().set(account, generation);
+        for &Place { hash, change, .. } in places {
+            let address = change.address();
+            if let Some((_, known)) = shard.get_mut(hash, |(known, _)| *known == address) {
+                let known = known.get_mut();
+                change.update(&mut known.account);
+                *known.used.get_mut() = generation;
             } else {
-                let entry = (*key, dashmap::SharedValue::new(self.fresh(account, generation)));
+                let mut account = Account::default();
+                change.update(&mut account);
+                let entry = (address, dashmap::SharedValue::new(self.fresh(account, generation)));
                 shard.insert(hash, entry, |(known, _)| map.hash_usize(known) as u64);
             }
         }

@@ -8,7 +8,7 @@ use dashmap::{DashMap, SharedValue};
 
 use super::apply::Place;
 use super::{Row, SHARDS, age};
-use crate::state::{SlotKey, SlotRef};
+use crate::state::{EncodedChange, SlotKey, SlotRef};
 
 /// Offers no iteration over names or values, so its order cannot reach a result.
 pub(super) struct SlotMap<V> {
@@ -76,36 +76,40 @@ impl<V: Clone> SlotMap<V> {
         (hash, self.shard(hash))
     }
 
-    /// Sets the values of slots of one shard; `noted` gets those whose partition's row was noted.
+    /// Sets slots of one shard to what `value` makes of their changes; `noted` gets those whose
+    /// partition's row was noted.
     pub(super) fn set_all(
         &self,
         shard: usize,
-        places: &[Place<&SlotKey, V>],
+        places: &[Place<'_>],
         generation: u32,
-        mut noted: impl FnMut(&SlotKey, Row, &V),
+        value: impl Fn(&EncodedChange<'_>) -> V,
+        mut noted: impl FnMut(SlotRef<'_>, Row, &V),
     ) {
         let hasher = self.entries.hasher();
         let mut shard = self.entries.shards()[shard].write();
         // Only looking first, like the accounts are.
-        let known = places
-            .iter()
-            .filter(|place| shard.get(place.hash, |(known, _)| known == place.key).is_some());
+        let known = places.iter().filter(|Place { hash, change, .. }| {
+            change.with_slot(|slot| shard.get(*hash, |(key, _)| key.by_ref() == slot).is_some())
+        });
         std::hint::black_box(known.count());
-        for Place { hash, key, new, .. } in places {
-            if let Some((_, known)) = shard.get_mut(*hash, |(known, _)| known == *key) {
-                let known = known.get_mut();
-                known.value = new.clone();
-                *known.used.get_mut() = generation;
-                let row = Row(*known.row.get_mut());
-                if row != Row::NONE {
-                    noted(key, row, new);
+        for &Place { hash, ref change, .. } in places {
+            change.with_slot(|slot| {
+                let value = value(change);
+                if let Some((_, known)) = shard.get_mut(hash, |(key, _)| key.by_ref() == slot) {
+                    let known = known.get_mut();
+                    known.value = value;
+                    *known.used.get_mut() = generation;
+                    let row = Row(*known.row.get_mut());
+                    if row != Row::NONE {
+                        noted(slot, row, &known.value);
+                    }
+                } else {
+                    let (used, row) = (AtomicU32::new(generation), AtomicU32::new(Row::NONE.0));
+                    let entry = (slot.to_key(), SharedValue::new(HotSlot { value, used, row }));
+                    shard.insert(hash, entry, |(key, _)| hasher.hash_one(key.by_ref()));
                 }
-            } else {
-                let (used, row) = (AtomicU32::new(generation), AtomicU32::new(Row::NONE.0));
-                let hot = HotSlot { value: new.clone(), used, row };
-                let entry = ((*key).clone(), SharedValue::new(hot));
-                shard.insert(*hash, entry, |(known, _)| hasher.hash_one(known.by_ref()));
-            }
+            });
         }
     }
 

@@ -10,7 +10,7 @@ use super::slot_map::SlotMap;
 use super::{ChainState, CounterColumn, CounterName, HotMap, Row, age_limit, wrong_kind};
 use crate::error::EngineError;
 use crate::planted::{Bug, planted};
-use crate::state::{AssetRecord, ContractRecord, SlotKey, SlotRef, StateKey, StateValue};
+use crate::state::{AssetRecord, ContractRecord, EncodedChange, SlotRef, StateKey, StateValue};
 
 /// Values kept in memory. Slots are many and small, so each kind has a map of its own.
 #[derive(Default)]
@@ -26,15 +26,11 @@ pub(super) struct HotValues {
 
 impl HotValues {
     /// Sets counters of one shard, and those of them that are in columns there as well.
-    pub(super) fn set_counters(
-        &self,
-        shard: usize,
-        places: &[Place<&SlotKey, u128>],
-        generation: u32,
-    ) {
-        self.counters.set_all(shard, places, generation, |slot, row, value| {
+    pub(super) fn set_counters(&self, shard: usize, places: &[Place<'_>], generation: u32) {
+        let value = |change: &EncodedChange<'_>| change.counter();
+        self.counters.set_all(shard, places, generation, value, |slot, row, value| {
             if !planted(Bug::ColumnsNotUpdated) {
-                self.columns.note(slot.by_ref(), row, *value);
+                self.columns.note(slot, row, *value);
             }
         });
     }

@@ -13,7 +13,7 @@ use crate::execute::Interrupt;
 use crate::schedule::TableEntry;
 use crate::state::chain_state::ChainState;
 use crate::state::{
-    Account, AccountCell, Change, ChangeSet, Changes, Overlay, Section, SlotKey, SlotRef, StateKey,
+    Account, AccountCell, Change, ChangeSet, Changes, Overlay, SlotKey, SlotRef, StateKey,
     StateValue,
 };
 use crate::storage::MemoryStorage;
@@ -293,7 +293,11 @@ fn check_changes(overlay: &Overlay, before: &Values, after: &Values) {
         overlay.sort(&mut accounts);
         overlay.changes(&accounts, &mut changes).expect("they are made");
     }
-    let found = changes.sections.into_values().flat_map(Section::into_changes).map(|change| {
+    let (mut sections, _) = changes.close().expect("they are in order");
+    sections.sort_unstable_by_key(|(key, _)| *key);
+    let sections = sections.into_iter().map(|(_, section)| section).collect();
+    let changes = ChangeSet::of_sections(sections).expect("they are in order");
+    let found = changes.changes().iter().cloned().map(|change| {
         let value = |value: Option<StateValue>| {
             value.map(|value| match value {
                 StateValue::Account(account) => {

@@ -7,8 +7,7 @@ use tos_host_api::{AccessMode, Address, ContractId, HostFunction, PublicKey};
 use super::*;
 use crate::state::chain_state::ChainState;
 use crate::state::{
-    Account, AccountCell, Change, ChangeSet, Changes, Row, Section, SlotKey, SlotRef, StateKey,
-    StateValue,
+    Account, AccountCell, Change, ChangeSet, Changes, Row, SlotKey, SlotRef, StateKey, StateValue,
 };
 use crate::storage::MemoryStorage;
 
@@ -96,8 +95,10 @@ impl Scene {
         for accounts in self.overlay.touched(0..1, &[]) {
             self.overlay.changes(&accounts, &mut changes).expect("they are made");
         }
-        let sections = changes.sections.into_values().flat_map(Section::into_changes);
-        ChangeSet::new(sections.collect()).expect("no key twice")
+        let (mut sections, _) = changes.close().expect("they are in order");
+        sections.sort_unstable_by_key(|(key, _)| *key);
+        let sections = sections.into_iter().map(|(_, section)| section).collect();
+        ChangeSet::of_sections(sections).expect("they are in order")
     }
 }
 

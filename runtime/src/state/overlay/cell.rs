@@ -1,6 +1,6 @@
 //! One account of a block, as its transactions change it from any thread.
 
-use tos_host_api::AccessMode;
+use tos_host_api::{AccessMode, Amount, Nonce};
 
 use crate::state::{Account, Row};
 use crate::sync::atomic::{AtomicU64, Ordering};
@@ -89,6 +89,12 @@ impl AccountCell {
             base,
             row,
         }
+    }
+
+    /// Nonce and native balance.
+    pub(super) fn values(&self) -> (Nonce, Amount) {
+        let (nonce, native) = (&self.nonce, &self.native);
+        (Nonce(nonce.load(Ordering::Relaxed)), Amount(native.load(Ordering::Relaxed)))
     }
 
     /// Whether nonce and native balance are as before the block.

@@ -4,19 +4,16 @@
 //! of the accounts whose partitions the slots are in. So whoever goes through the accounts in order
 //! finds the changes of each [`SectionKey`] in order, and nothing has to be sorted as a whole.
 
-use std::collections::BTreeMap;
-use std::sync::atomic::Ordering;
-
 use tos_host_api::{Address, Amount, ContractId, PublicKey};
 
-use super::counters::CounterChange;
 use super::extras::{CounterValue, Extras, Published};
 use super::{AccountCell, Overlay, Ranked, overflow};
 use crate::error::EngineError;
 use crate::planted::{Bug, planted};
 use crate::schedule::AccountIdx;
 use crate::state::{
-    Account, Change, CounterName, Section, SlotKey, SlotRef, StateKey, StateValue, Sums,
+    Account, AccountParts, Change, CounterName, KeyBytes, Section, SlotKey, SlotRef, StateKey,
+    StateValue, Sums,
 };
 
 /// Accounts brought into the cache together: as many as fit its fastest part twice.
@@ -39,46 +36,78 @@ pub(crate) enum SectionKey {
 /// Changes of accounts that follow each other, by section.
 #[derive(Default)]
 pub(crate) struct Changes {
-    pub(crate) sections: BTreeMap<SectionKey, Section>,
+    /// In the order in which they came up; few.
+    sections: Vec<(SectionKey, Section)>,
+    /// The one that was used last, which is most likely the next one, too.
+    recent: usize,
     /// Of the sections' changes.
-    pub(crate) sums: Sums,
+    sums: Sums,
 }
 
 impl Changes {
     /// Room for the changes of so many accounts.
     pub(crate) fn with_capacity(accounts: usize) -> Self {
-        let section = (SectionKey::Accounts, Section::with_capacity(accounts));
-        Self { sections: BTreeMap::from([section]), sums: Sums::default() }
+        let section = (SectionKey::Accounts, Section::for_accounts(accounts));
+        Self { sections: vec![section], ..Self::default() }
+    }
+
+    /// The sections and what their changes come to.
+    ///
+    /// # Errors
+    /// [`EngineError::ChangeSetOrder`].
+    pub(crate) fn close(self) -> Result<(Vec<(SectionKey, Section)>, Sums), EngineError> {
+        self.sections.iter().try_for_each(|(_, section)| section.check())?;
+        Ok((self.sections, self.sums))
+    }
+
+    /// Adds a change, if it is one.
+    pub(crate) fn push(&mut self, key: SectionKey, change: &Change) {
+        let filtered = planted(Bug::DeletesFiltered) && change.new.is_none();
+        if (change.old != change.new || planted(Bug::UnchangedKeysListed)) && !filtered {
+            self.sums.add(change);
+            self.section(key).push(change);
+        }
+    }
+
+    /// Adds what became of an account, which changed.
+    fn push_account(&mut self, address: &Address, old: AccountParts<'_>, new: AccountParts<'_>) {
+        self.sums.add_accounts(old, new);
+        self.section(SectionKey::Accounts).push_account(address, old, new);
+    }
+
+    /// Adds what became of a counter, if it changed.
+    fn push_counter(&mut self, slot: SlotRef<'_>, old: u128, new: u128) {
+        if old != new {
+            self.section(SectionKey::Counters(slot.contract)).push_counter(slot, old, new);
+        }
     }
 
     /// Where changes of a section go.
-    pub(crate) fn section(&mut self, key: SectionKey) -> &mut Section {
-        self.sections.entry(key).or_default()
+    fn section(&mut self, key: SectionKey) -> &mut Section {
+        if self.sections.get(self.recent).is_none_or(|(known, _)| *known != key) {
+            let known = self.sections.iter().position(|(known, _)| *known == key);
+            self.recent = known.unwrap_or_else(|| {
+                self.sections.push((key, Section::default()));
+                self.sections.len() - 1
+            });
+        }
+        &mut self.sections[self.recent].1
     }
 
     /// Makes room for what is still to come when `done` of `all` accounts are through, on the
     /// guess that the others are like them: growing step by step copies everything several times.
     pub(crate) fn expect_more(&mut self, done: usize, all: usize) {
-        for section in self.sections.values_mut() {
+        for (_, section) in &mut self.sections {
             section.expect_more(done, all);
         }
     }
 
     /// Makes room for counters of a contract, one on each of so many accounts, if there is none.
     fn expect_counters(&mut self, contract: ContractId, key_len: usize, accounts: usize) {
-        let section = || Section::for_counters(accounts, key_len);
-        self.sections.entry(SectionKey::Counters(contract)).or_insert_with(section);
-    }
-
-    /// Checks, encodes and sums what was added since the last time.
-    ///
-    /// # Errors
-    /// [`EngineError::ChangeSetOrder`].
-    pub(crate) fn close(&mut self) -> Result<(), EngineError> {
-        for section in self.sections.values_mut() {
-            self.sums.add(section.close()?);
+        let key = SectionKey::Counters(contract);
+        if self.sections.iter().all(|(known, _)| *known != key) {
+            self.sections.push((key, Section::for_counters(accounts, key_len)));
         }
-        Ok(())
     }
 }
 
@@ -94,28 +123,38 @@ impl Overlay {
     ) -> Result<(), EngineError> {
         let mut taken = Vec::with_capacity(FETCHED_AT_ONCE);
         let mut counters = Vec::new();
-        if let Some(loaded) = self.counters.get() {
-            for CounterName { contract, key } in loaded.names() {
-                changes.expect_counters(*contract, key.len(), accounts.len());
-            }
+        let loaded = self.counters.get();
+        for CounterName { contract, key } in loaded.iter().flat_map(|loaded| loaded.names()) {
+            changes.expect_counters(*contract, key.len(), accounts.len());
         }
         for accounts in accounts.chunks(FETCHED_AT_ONCE) {
             self.fetch(accounts);
             taken.extend(accounts.iter().map(|ranked| self.take_extras(ranked.account)));
             fetch_extras(&taken);
-            let section = changes.section(SectionKey::Accounts);
             for (Ranked { account, .. }, extras) in accounts.iter().zip(&taken) {
-                self.account_change(*account, extras.as_deref(), section);
+                self.account_change(*account, extras.as_deref(), changes);
             }
             for (Ranked { account, .. }, extras) in accounts.iter().zip(taken.drain(..)) {
-                let address = self.address(*account);
                 if let Some(extras) = extras {
                     self.extra_changes(*account, *extras, changes, &mut counters)?;
                 }
-                if let Some(loaded) = self.counters.get() {
-                    loaded.changes(*account, &mut counters);
+                let partition = &self.addresses[*account as usize];
+                if let Some(loaded) = loaded {
+                    let mixed = !counters.is_empty();
+                    for (CounterName { contract, key }, old, new) in loaded.changes(*account) {
+                        if mixed {
+                            let (contract, key) = (*contract, key.clone());
+                            counters.push(CounterChange { contract, key, old, new });
+                        } else {
+                            let slot = SlotRef { contract: *contract, partition, key };
+                            changes.push_counter(slot, old, new);
+                        }
+                    }
                 }
-                counter_changes(address, &mut counters, changes);
+                counters.sort_unstable_by(|a, b| (&a.contract, &a.key).cmp(&(&b.contract, &b.key)));
+                for CounterChange { contract, key, old, new } in counters.drain(..) {
+                    changes.push_counter(SlotRef { contract, partition, key: &key }, old, new);
+                }
             }
         }
         Ok(())
@@ -146,21 +185,21 @@ impl Overlay {
         self.extras.get().and_then(|extras| extras[account as usize].lock().take())
     }
 
-    fn account_change(&self, account: AccountIdx, extras: Option<&Extras>, section: &mut Section) {
-        let cell = &self.cells[account as usize];
-        // Most of those whose slots changed are as they were: they need not be copied, which would
-        // fetch the count of those who share their assets.
-        let same_assets = extras.is_none_or(|extras| extras.assets.is_empty());
-        if same_assets && cell.has_base_values() {
+    fn account_change(&self, account: AccountIdx, extras: Option<&Extras>, changes: &mut Changes) {
+        let (cell, address) = (&self.cells[account as usize], &self.addresses[account as usize]);
+        let old = cell.base.parts();
+        // Most of those whose slots changed are as they were, and of most others the rarer assets.
+        // Those are not copied, which would fetch the count of those who share them.
+        if extras.is_none_or(|extras| extras.assets.is_empty()) {
+            if !cell.has_base_values() {
+                let (nonce, native) = cell.values();
+                changes.push_account(address, old, AccountParts { nonce, native, ..old });
+            }
             return;
         }
         let value = value(cell, extras);
         if value != cell.base {
-            section.push(Change {
-                key: StateKey::Account(self.address(account)),
-                old: cell.base.exists().then(|| StateValue::Account(cell.base.clone())),
-                new: value.exists().then_some(StateValue::Account(value)),
-            });
+            changes.push_account(address, old, value.parts());
         }
     }
 
@@ -177,7 +216,7 @@ impl Overlay {
             let old = self.chain.contract(&id)?.map(|old| StateValue::Contract(old.into()));
             let new = Some(StateValue::Contract(record.into()));
             let key = StateKey::Contract(id);
-            changes.section(SectionKey::Contracts).push(Change { key, old, new });
+            changes.push(SectionKey::Contracts, &Change { key, old, new });
         }
         for Published { contract, key, cell: slot } in in_order(extras.slots.into_entries()) {
             let old = match slot.base {
@@ -186,7 +225,7 @@ impl Overlay {
             };
             let (old, new) = (old.map(StateValue::Slot), slot.value.map(StateValue::Slot));
             let key = StateKey::Slot(SlotKey { contract, partition, key }.into());
-            changes.section(SectionKey::Slots(contract)).push(Change { key, old, new });
+            changes.push(SectionKey::Slots(contract), &Change { key, old, new });
         }
         for Published { contract, key, cell } in extras.counters.into_entries() {
             let old = match cell.base {
@@ -208,18 +247,12 @@ impl Overlay {
     }
 }
 
-/// Adds what became of the counters in one partition, and forgets them.
-fn counter_changes(partition: Address, counters: &mut Vec<CounterChange>, changes: &mut Changes) {
-    counters.sort_unstable_by(|a, b| (&a.contract, &a.key).cmp(&(&b.contract, &b.key)));
-    for CounterChange { contract, key, old, new } in counters.drain(..) {
-        if old == new {
-            continue;
-        }
-        let value = |value| (value > 0).then_some(StateValue::Counter(value));
-        let (old, new) = (value(old), value(new));
-        let key = StateKey::Counter(SlotKey { contract, partition, key }.into());
-        changes.section(SectionKey::Counters(contract)).push(Change { key, old, new });
-    }
+/// A counter that the block changed.
+struct CounterChange {
+    contract: ContractId,
+    key: KeyBytes,
+    old: u128,
+    new: u128,
 }
 
 /// Brings what the block changed on some accounts into the cache as [`Overlay::fetch`] does.
@@ -239,8 +272,7 @@ fn fetch_extras(taken: &[Option<Box<Extras>>]) {
 /// An account after the block.
 fn value(cell: &AccountCell, extras: Option<&Extras>) -> Account {
     let mut account = cell.base.clone();
-    account.nonce.0 = cell.nonce.load(Ordering::Relaxed);
-    account.native.0 = cell.native.load(Ordering::Relaxed);
+    (account.nonce, account.native) = cell.values();
     for (asset, balance) in extras.iter().flat_map(|extras| &extras.assets) {
         account.set_balance(*asset, Amount(*balance));
     }

@@ -14,7 +14,7 @@ use super::{AccountCell, Overlay};
 use crate::error::EngineError;
 use crate::pipeline::Crew;
 use crate::schedule::AccountIdx;
-use crate::state::{CounterColumn, CounterName, KeyBytes};
+use crate::state::{CounterColumn, CounterName};
 
 /// Loaded counters of a block.
 pub(super) struct LoadedCounters {
@@ -41,14 +41,6 @@ pub(super) struct LoadedCell {
     high: AtomicU64,
 }
 
-/// A counter that the block changed.
-pub(super) struct CounterChange {
-    pub(super) contract: ContractId,
-    pub(super) key: KeyBytes,
-    pub(super) old: u128,
-    pub(super) new: u128,
-}
-
 impl LoadedCounters {
     /// The names, by column.
     pub(crate) fn names(&self) -> impl Iterator<Item = &CounterName> {
@@ -69,17 +61,16 @@ impl LoadedCounters {
         self.columns.iter().fold(0, read)
     }
 
-    /// Adds what became of an account's counters, in order.
-    pub(super) fn changes(&self, account: AccountIdx, changes: &mut Vec<CounterChange>) {
-        for column in &self.columns {
-            let (cell, CounterName { contract, key }) = (column.cell(account), &column.name);
-            let Some(old) = cell.base() else { continue };
-            let new = cell.value();
-            if new != old {
-                let (contract, key) = (*contract, key.clone());
-                changes.push(CounterChange { contract, key, old, new });
-            }
-        }
+    /// What became of an account's counters: name, value before and after, in order.
+    pub(super) fn changes(
+        &self,
+        account: AccountIdx,
+    ) -> impl Iterator<Item = (&CounterName, u128, u128)> {
+        self.columns.iter().filter_map(move |column| {
+            let cell = column.cell(account);
+            let (old, new) = (cell.base()?, cell.value());
+            (old != new).then_some((&column.name, old, new))
+        })
     }
 }
 
@@ -214,19 +205,15 @@ mod tests {
             sum += amount;
             assert_eq!(cell.value(), sum);
         }
-        let mut changes = Vec::new();
-        counters.changes(2, &mut changes);
-        counters.changes(1, &mut changes);
-        assert_eq!(changes.len(), 1);
-        assert_eq!((changes[0].old, changes[0].new), (9, sum));
+        assert_eq!(counters.changes(1).count(), 0);
+        let changes: Vec<_> = counters.changes(2).map(|(_, old, new)| (old, new)).collect();
+        assert_eq!(changes, [(9, sum)]);
         for (value, amount) in [(u128::MAX, 1), (u128::MAX - 5, most), (1 << 127, 1 << 127)] {
             cell.set(value);
             assert_eq!(cell.value(), value);
             assert!(!cell.add(amount), "{value} and {amount}");
         }
         cell.set(9);
-        changes.clear();
-        counters.changes(2, &mut changes);
-        assert!(changes.is_empty(), "a counter that ends where it began is no change");
+        assert_eq!(counters.changes(2).count(), 0, "one that ends where it began is no change");
     }
 }

@@ -12,7 +12,7 @@ use foldhash::quality::RandomState;
 use hashbrown::HashTable;
 use tos_host_api::TopoHeight;
 
-use crate::state::{ChangeSet, StateKey, StateValue, encode_value};
+use crate::state::{ChangeSet, EncodedKey, StateKey};
 use crate::storage::BlockRecord;
 
 /// The new values of one block: entries of `key length (u32) ++ value length (u32) ++ key ++ value`
@@ -34,12 +34,12 @@ impl BlockValues {
     /// The new values of a change set whose record takes this many bytes, see [`Waiting::new`].
     fn of(changes: &ChangeSet, record_len: usize) -> Self {
         let mut bytes = Vec::with_capacity(changes.len() * ENTRY_GUESS);
-        for change in changes.changes() {
+        for change in changes.encoded_changes() {
             let head = bytes.len();
             bytes.extend_from_slice(&[0; ENTRY_HEAD]);
-            change.key.append_to(&mut bytes);
+            change.append_key(&mut bytes);
             let value = bytes.len();
-            encode_value(change.new.as_ref(), &mut bytes);
+            bytes.extend_from_slice(change.after());
             let len = |from: usize, to: usize| {
                 u32::try_from(to - from).expect("its size was looked at when it was added")
             };
@@ -100,14 +100,8 @@ impl Waiting {
     }
 }
 
-/// The newest value of a key that changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Newest<'a> {
-    /// Encoded; `None` where the key was removed.
-    Encoded(Option<&'a [u8]>),
-    /// As the block has it.
-    Value(Option<&'a StateValue>),
-}
+/// The newest value of a key that changed, encoded; `None` where the key was removed.
+pub(super) type Newest<'a> = Option<&'a [u8]>;
 
 /// A changed key and its newest value, encoded; `None` where the key was removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -228,13 +222,16 @@ impl Span {
 
     /// The newest value of a key, if it changed; `bytes` are its own.
     pub(super) fn get(&self, key: &StateKey, bytes: &[u8]) -> Option<Newest<'_>> {
-        let mut waiting = self.waiting.iter().rev();
-        if let Some(change) = waiting.find_map(|block| block.record.change_set.get(key)) {
-            return Some(Newest::Value(change.new.as_ref()));
+        if !self.waiting.is_empty() {
+            let key = EncodedKey::of(key);
+            let mut waiting = self.waiting.iter().rev();
+            if let Some(change) = waiting.find_map(|block| block.record.change_set.find(&key)) {
+                return Some(change.new_bytes());
+            }
         }
         let is_it = |place: &Place| self.entry(*place).key == bytes;
         let place = self.newest.find(hash(&self.hasher, bytes), is_it)?;
-        Some(Newest::Encoded(self.entry(*place).value))
+        Some(self.entry(*place).value)
     }
 
     /// All newest entries, in no particular order. All blocks are indexed.
@@ -313,6 +310,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::state::StateValue;
     use crate::storage::test_chain::{TestChain, seeded_writes};
 
     /// A span of seeded blocks, and the newest values it should hold.
@@ -332,11 +330,9 @@ mod tests {
     #[track_caller]
     fn check(span: &Span, newest: &BTreeMap<StateKey, Option<StateValue>>) {
         for (key, value) in newest {
-            let found = match span.get(key, &key.to_bytes()).expect("it changed") {
-                Newest::Value(found) => found.map(StateValue::to_bytes),
-                Newest::Encoded(found) => found.map(<[u8]>::to_vec),
-            };
-            assert_eq!(found, value.as_ref().map(StateValue::to_bytes), "{key:?}");
+            let found = span.get(key, &key.to_bytes()).expect("it changed");
+            let expected = value.as_ref().map(StateValue::to_bytes);
+            assert_eq!(found, expected.as_deref(), "{key:?}");
         }
     }
 

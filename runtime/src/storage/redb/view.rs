@@ -81,10 +81,11 @@ impl View {
         let frozen = self.frozen.iter().flat_map(|fold| fold.frozen.span.entries());
         let older = frozen.chain(self.active.entries());
         let older = older.map(|entry| (entry.key.to_vec(), entry.value.map(<[u8]>::to_vec)));
-        let newer = newer
-            .changes()
-            .iter()
-            .map(|change| (change.key.to_bytes(), change.new.as_ref().map(StateValue::to_bytes)));
+        let newer = newer.encoded_changes().map(|change| {
+            let mut key = Vec::new();
+            change.append_key(&mut key);
+            (key, change.new_bytes().map(<[u8]>::to_vec))
+        });
         older.chain(newer).collect()
     }
 
@@ -98,10 +99,7 @@ impl View {
 
 /// A value of the state that a view holds in memory.
 pub(super) fn unfolded_value(key: &StateKey, newest: Newest<'_>) -> Result<Option<StateValue>> {
-    match newest {
-        Newest::Value(value) => Ok(value.cloned()),
-        Newest::Encoded(value) => value.map(|value| decode_value(key, value)).transpose(),
-    }
+    newest.map(|value| decode_value(key, value)).transpose()
 }
 
 /// The changes of the records above one height up to another.
