@@ -1,6 +1,6 @@
 //! The durable storage: one redb file. Decides what a commit writes and what readers see; stored
 //! bytes are in `layout`, changes that wait in `unfolded`, when they are folded in `fold`, write
-//! transactions in `write`, opening in `open`.
+//! transactions in `write`, opening in `open` and `first_start`.
 //!
 //! A block's commit writes its record and the chain's meta, nothing else: a few inserts whatever
 //! the block changed. Its changes wait in memory, are laid over the state table by every read, and
@@ -19,6 +19,7 @@
 //! While a slice is followed by a crash, the state table has some values of height 6 and others of
 //! height 3. Nobody sees it: every key that differs is in the records 4 to 6, which are replayed.
 
+mod first_start;
 mod fold;
 mod folder;
 mod layout;
@@ -150,7 +151,8 @@ impl RedbStorage {
         Self::with_options(path, RedbOptions::default())
     }
 
-    /// Opens a database file, or creates one where there is none. Its directory must exist.
+    /// Opens a database file, or creates one where there is none. Its directory must exist. A file
+    /// that was begun when the process or the power ended is begun anew: nothing is in it.
     ///
     /// # Errors
     /// The file is open elsewhere, is not a database or another program's, its directory is
