@@ -137,6 +137,7 @@ mod tests {
         quick_repair: true,
         fold_in_background: false,
         verify_on_open: false,
+        free_bytes_min: 0,
     };
 
     fn open(disk: &SimulatedDisk) -> RedbStorage {
