@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use tos_runtime::{
-    BlockRecord, ChainMeta, CommitBatch, Hash, StateKey, StateValue, Storage, StorageError,
-    TopoHeight,
+    BlockRecord, ChainMeta, CommitBatch, Hash, NoSpace, StateKey, StateValue, Storage,
+    StorageError, TopoHeight,
 };
 
 /// A handle to a storage; clones share it.
@@ -35,6 +35,10 @@ impl Storage for SharedStorage {
 
     fn commit(&self, batch: &CommitBatch<'_>) -> Result<(), StorageError> {
         self.0.commit(batch)
+    }
+
+    fn check_space(&self) -> Result<(), NoSpace> {
+        self.0.check_space()
     }
 
     fn artifact(&self, key: &Hash) -> Result<Option<Vec<u8>>, StorageError> {

@@ -10,6 +10,7 @@ use tos_host_api::{
 };
 
 use crate::state::StateKey;
+use crate::storage::NoSpace;
 
 /// Why a transaction may not be included: nothing changes and nobody pays.
 ///
@@ -370,6 +371,10 @@ pub enum EngineError {
     /// The storage failed.
     #[error(transparent)]
     Storage(#[from] StorageError),
+    /// There is too little room to commit another block: it was not executed. With more room the
+    /// same engine goes on.
+    #[error(transparent)]
+    NoSpace(#[from] NoSpace),
     /// Stored bytes are not what was written.
     #[error("corrupt state: {0}")]
     Corrupt(String),

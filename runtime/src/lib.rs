@@ -151,8 +151,8 @@ pub use state::{
     StateKey, StateValue,
 };
 pub use storage::{
-    BlockHeader, BlockRecord, ChainMeta, CommitBatch, KeepRecords, MemoryStorage, RedbOptions,
-    RedbStorage, STORAGE_FORMAT, Storage,
+    BlockHeader, BlockRecord, ChainMeta, CommitBatch, KeepRecords, MemoryStorage, NoSpace,
+    RedbOptions, RedbStorage, STORAGE_FORMAT, Storage,
 };
 pub use tos_host_api::{
     AccessEntry, AccessMode, Address, Amount, AssetId, ChainId, ContractId, Gas, Hash,

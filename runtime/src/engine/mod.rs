@@ -275,6 +275,7 @@ impl ContractEngine {
             };
         }
         check_position(context, &tip)?;
+        self.inner.pipeline.chain.storage().check_space()?;
         let outcome = self.inner.pipeline.execute(block, mode)?;
         let sampled = self.inner.shadow.as_ref().and_then(|shadow| shadow.sampled(block));
         Ok(BlockOutcome { sampled, ..outcome })

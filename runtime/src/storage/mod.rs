@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, ensure};
 use borsh::{BorshDeserialize, BorshSerialize};
+use thiserror::Error;
 use tos_host_api::{Address, Hash, TopoHeight};
 
 pub use self::memory::MemoryStorage;
@@ -58,6 +59,16 @@ pub trait Storage: Send + Sync + 'static {
     /// refuses work until the storage is opened anew.
     fn commit(&self, batch: &CommitBatch<'_>) -> Result<(), StorageError>;
 
+    /// Checks that there is room to commit one more block, as far as the backend knows. The engine
+    /// asks before it executes one, and executes nothing otherwise. A backend that does not know
+    /// leaves it to its commits.
+    ///
+    /// # Errors
+    /// There is less room than the backend wants to be sure of. Nothing else is wrong with it.
+    fn check_space(&self) -> Result<(), NoSpace> {
+        Ok(())
+    }
+
     /// A compiled module stored under this key, if any.
     ///
     /// # Errors
@@ -69,6 +80,21 @@ pub trait Storage: Send + Sync + 'static {
     /// # Errors
     /// See [`Storage::meta`].
     fn store_artifact(&self, key: &Hash, artifact: &[u8]) -> Result<(), StorageError>;
+}
+
+/// Less room than a storage wants to be sure of before a block is executed.
+#[derive(Debug, Error)]
+#[error(
+    "{free_bytes} bytes are free for {place}, expected at least {free_bytes_min}: make room and \
+     try again; the block was not executed, and nothing else is wrong"
+)]
+pub struct NoSpace {
+    /// What has to grow.
+    pub place: String,
+    /// Bytes that are free there.
+    pub free_bytes: u64,
+    /// Bytes that have to be.
+    pub free_bytes_min: u64,
 }
 
 /// What a database says about itself.

@@ -10,7 +10,7 @@ use tos_host_api::{Hash, TopoHeight};
 
 use crate::error::StorageError;
 use crate::state::{StateKey, StateValue};
-use crate::storage::{BlockRecord, ChainMeta, CommitBatch, MemoryStorage, Storage};
+use crate::storage::{BlockRecord, ChainMeta, CommitBatch, MemoryStorage, NoSpace, Storage};
 
 /// When a commit fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,11 +43,16 @@ struct Plan {
     /// How many commits may still write; `None` is all of them.
     commits_allowed: Option<usize>,
     damage_artifacts: bool,
+    /// Bytes that are free; `None` for as many as anybody wants.
+    free_bytes: Option<u64>,
     commits: Vec<TopoHeight>,
     artifacts_stored: usize,
 }
 
 impl FailingStorage {
+    /// Bytes that have to be free before a block is executed.
+    pub const FREE_BYTES_MIN: u64 = 1 << 20;
+
     /// A storage that works.
     #[must_use]
     pub fn new() -> Self {
@@ -67,6 +72,11 @@ impl FailingStorage {
     /// The commit after `skip` more fails, once.
     pub fn fail_commit(&self, skip: usize, fault: CommitFault) {
         self.plan(|plan| plan.commit_fault = Some((skip, fault)));
+    }
+
+    /// So many bytes are free from now on; `None` for as many as anybody wants.
+    pub fn leave_room(&self, free_bytes: Option<u64>) {
+        self.plan(|plan| plan.free_bytes = free_bytes);
     }
 
     /// Compiled modules come back with one bit changed from now on.
@@ -156,6 +166,15 @@ impl Storage for FailingStorage {
             Some(_) => Err(injected("commit, all written")),
             None => Ok(()),
         }
+    }
+
+    fn check_space(&self) -> Result<(), NoSpace> {
+        let free_bytes = self.plan(|plan| plan.free_bytes.unwrap_or(u64::MAX));
+        let free_bytes_min = Self::FREE_BYTES_MIN;
+        if free_bytes >= free_bytes_min {
+            return Ok(());
+        }
+        Err(NoSpace { place: "a storage in memory".into(), free_bytes, free_bytes_min })
     }
 
     fn artifact(&self, key: &Hash) -> Result<Option<Vec<u8>>, StorageError> {

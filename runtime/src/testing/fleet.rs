@@ -9,7 +9,7 @@ use crate::error::StorageError;
 use crate::execute::{ExecutionObserver, GuestMessage};
 use crate::outcome::BlockOutcome;
 use crate::state::{StateKey, StateValue};
-use crate::storage::{BlockRecord, ChainMeta, CommitBatch, MemoryStorage, Storage};
+use crate::storage::{BlockRecord, ChainMeta, CommitBatch, MemoryStorage, NoSpace, Storage};
 use crate::types::{Block, UnverifiedBlock};
 use crate::{Difference, EngineConfig, Genesis, ReplayBundle};
 
@@ -138,6 +138,10 @@ impl Storage for SharedArtifacts {
 
     fn commit(&self, batch: &CommitBatch<'_>) -> Result<(), StorageError> {
         self.state.commit(batch)
+    }
+
+    fn check_space(&self) -> Result<(), NoSpace> {
+        self.state.check_space()
     }
 
     fn artifact(&self, key: &Hash) -> Result<Option<Vec<u8>>, StorageError> {

@@ -32,6 +32,7 @@ fn random_blocks_come_out_the_same_at_every_thread_count() {
         parallel += fleet.parallel();
         fleet.close(&format!("seed {seed}"));
     }
+    println!("{}", executed(&ends));
     let Ends { by_code, purchases } = ends;
     println!("ends by status code: {by_code:?}; purchases: {purchases}; in parallel: {parallel}");
     assert!(parallel > 0, "nothing was executed in parallel");
@@ -60,10 +61,17 @@ fn random_native_blocks_come_out_the_same_at_every_thread_count() {
         }
         fleet.close(&format!("seed {seed}"));
     }
+    println!("{}", executed(&ends));
     println!("ends by status code: {:?}", ends.by_code);
     for code in [0, 103, 104, 999] {
         assert!(ends.by_code.contains_key(&code), "none ended with {code}: {:?}", ends.by_code);
     }
+}
+
+/// How much ran, for adding runs up: every execution has to conserve money.
+fn executed(ends: &Ends) -> String {
+    let (included, times) = (ends.included(), Fleet::EXECUTIONS_PER_BLOCK);
+    format!("{included} transactions included, each executed {times} times and its money added up")
 }
 
 /// The digests of an outcome, computed again from what it says.

@@ -10,6 +10,7 @@ mod bad_transactions;
 mod bundles;
 mod calls;
 mod commit;
+mod conservation;
 mod crash;
 mod equivalence;
 mod explain;

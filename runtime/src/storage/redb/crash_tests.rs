@@ -16,6 +16,7 @@ const OPTIONS: RedbOptions = RedbOptions {
     quick_repair: false,
     fold_in_background: false,
     verify_on_open: false,
+    free_bytes_min: 0,
 };
 
 /// The chain after each commit of the sequence, and the commit itself.

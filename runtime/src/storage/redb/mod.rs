@@ -1,6 +1,6 @@
 //! The durable storage: one redb file. Decides what a commit writes and what readers see; stored
 //! bytes are in `layout`, changes that wait in `unfolded`, when they are folded in `fold`, write
-//! transactions in `write`, opening in `open`.
+//! transactions in `write`, opening in `open` and `first_start`, room in `space`.
 //!
 //! A block's commit writes its record and the chain's meta, nothing else: a few inserts whatever
 //! the block changed. Its changes wait in memory, are laid over the state table by every read, and
@@ -19,11 +19,13 @@
 //! While a slice is followed by a crash, the state table has some values of height 6 and others of
 //! height 3. Nobody sees it: every key that differs is in the records 4 to 6, which are replayed.
 
+mod first_start;
 mod fold;
 mod folder;
 mod layout;
 mod open;
 mod panics;
+mod space;
 mod unfolded;
 mod view;
 mod write;
@@ -45,10 +47,11 @@ use tos_host_api::{Hash, TopoHeight};
 use self::folder::Folder;
 use self::layout::{ARTIFACTS, EncodedRecord, Standing, decode_artifact, encode_artifact};
 use self::panics::{Closing, caught};
+use self::space::Room;
 use self::unfolded::Waiting;
 use self::view::{Tables, View, unfolded_value};
 use self::write::{Entries, Plan, Records};
-use super::{BlockRecord, ChainMeta, CommitBatch, Storage};
+use super::{BlockRecord, ChainMeta, CommitBatch, NoSpace, Storage};
 use crate::error::StorageError;
 use crate::planted::{Bug, planted};
 use crate::state::{StateKey, StateValue};
@@ -78,6 +81,11 @@ pub struct RedbOptions {
     /// that its value would seem to be absent. Costs seconds per GiB at every opening: for a disk
     /// that is in doubt.
     pub verify_on_open: bool,
+    /// Bytes that have to be free where the file is before a block is executed. With less the block
+    /// is refused with [`EngineError::NoSpace`](crate::EngineError::NoSpace), and the engine can go
+    /// on once there is room; a commit that fails in the middle of a block cannot be taken back so
+    /// easily. With 0, and where the system does not tell, commits find out.
+    pub free_bytes_min: u64,
 }
 
 impl RedbOptions {
@@ -86,6 +94,9 @@ impl RedbOptions {
     /// 64 MiB: the engine has a cache of values above this one, and what this one is filled with
     /// first is records, which are hardly ever read.
     pub const CACHE_BYTES_DEFAULT: usize = 64 << 20;
+    /// 256 MiB: the records of two spans that wait to be folded, so also what folding them writes,
+    /// or some dozens of the largest blocks. A disk with less is full for whoever shares it, too.
+    pub const FREE_BYTES_MIN_DEFAULT: u64 = 256 << 20;
 }
 
 impl Default for RedbOptions {
@@ -97,6 +108,7 @@ impl Default for RedbOptions {
             quick_repair: true,
             fold_in_background: true,
             verify_on_open: false,
+            free_bytes_min: Self::FREE_BYTES_MIN_DEFAULT,
         }
     }
 }
@@ -137,6 +149,8 @@ struct Shared {
     /// Text of the error after which this handle refuses work.
     poison: OnceLock<String>,
     options: RedbOptions,
+    /// Where the file is; a device of the caller's is not asked.
+    room: Option<Room>,
     /// Last, so that the view's snapshot is released before the file is closed.
     db: Closing,
 }
@@ -150,7 +164,8 @@ impl RedbStorage {
         Self::with_options(path, RedbOptions::default())
     }
 
-    /// Opens a database file, or creates one where there is none. Its directory must exist.
+    /// Opens a database file, or creates one where there is none. Its directory must exist. A file
+    /// that was begun when the process or the power ended is begun anew: nothing is in it.
     ///
     /// # Errors
     /// The file is open elsewhere, is not a database or another program's, its directory is
@@ -161,7 +176,8 @@ impl RedbStorage {
         options: RedbOptions,
     ) -> Result<Self, StorageError> {
         let path = path.as_ref();
-        Self::build(options, || open::open_file(path, &options))
+        let room = Some(Room::of(path, options.free_bytes_min));
+        Self::build(options, room, || open::open_file(path, &options))
             .map_err(|error| error.context(format!("cannot open {}", path.display())))
             .map_err(StorageError::new)
     }
@@ -174,10 +190,15 @@ impl RedbStorage {
         backend: impl redb::StorageBackend,
         options: RedbOptions,
     ) -> Result<Self, StorageError> {
-        Self::build(options, || open::open_backend(backend, &options)).map_err(StorageError::new)
+        Self::build(options, None, || open::open_backend(backend, &options))
+            .map_err(StorageError::new)
     }
 
-    fn build(options: RedbOptions, open: impl FnOnce() -> Result<Database>) -> Result<Self> {
+    fn build(
+        options: RedbOptions,
+        room: Option<Room>,
+        open: impl FnOnce() -> Result<Database>,
+    ) -> Result<Self> {
         let (db, view) = caught(|| {
             let db = open()?;
             let view = View::load(&db)?;
@@ -189,6 +210,7 @@ impl RedbStorage {
             writer: Mutex::new(()),
             poison: OnceLock::new(),
             options,
+            room,
             db: Closing::new(db),
         });
         let folder =
@@ -421,6 +443,10 @@ impl Storage for RedbStorage {
             folder.wake();
         }
         Ok(())
+    }
+
+    fn check_space(&self) -> Result<(), NoSpace> {
+        self.shared.room.as_ref().map_or(Ok(()), Room::check)
     }
 
     fn artifact(&self, key: &Hash) -> Result<Option<Vec<u8>>, StorageError> {

@@ -1,13 +1,16 @@
 //! Opening a database file: creating it, recognising it, and saying what is wrong with it.
 
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::io::ErrorKind;
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, ensure};
+use redb::backends::FileBackend;
 use redb::{Database, DatabaseError, ReadableDatabase, TableHandle};
 
 use super::RedbOptions;
+use super::first_start::empty_if_unfinished;
 use super::layout::{ARTIFACTS, META, RECORDS, STATE};
 use super::write::begin_durable;
 use crate::storage::STORAGE_FORMAT;
@@ -17,12 +20,11 @@ const FORMAT_1_TABLE: &str = "blocks";
 
 /// Opens the file, or creates it, with all tables in it.
 pub(super) fn open_file(path: &Path, options: &RedbOptions) -> Result<Database> {
-    let is_new = !path.exists();
-    let db = builder(options).create(path).map_err(explain)?;
-    prepare_tables(&db, options)?;
-    if is_new {
-        sync_directory(path).context("the new file's name cannot be made durable")?;
-    }
+    let file = File::options().read(true).write(true).create(true).truncate(false).open(path);
+    let backend = file.map_err(system_error).and_then(FileBackend::new).map_err(explain)?;
+    let db = open_backend(backend, options)?;
+    // Not of a new file only: who made it may have been gone before doing so.
+    sync_directory(path).context("the file's name cannot be made durable")?;
     Ok(db)
 }
 
@@ -31,7 +33,9 @@ pub(super) fn open_backend(
     backend: impl redb::StorageBackend,
     options: &RedbOptions,
 ) -> Result<Database> {
-    let db = builder(options).create_with_backend(backend)?;
+    let builder = builder(options);
+    empty_if_unfinished(&backend, &builder).map_err(system_error).map_err(explain)?;
+    let db = builder.create_with_backend(backend).map_err(explain)?;
     prepare_tables(&db, options)?;
     Ok(db)
 }
@@ -80,9 +84,14 @@ fn sync_directory(path: &Path) -> Result<()> {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),
         };
-        std::fs::File::open(directory)?.sync_all()?;
+        File::open(directory)?.sync_all()?;
     }
     Ok(())
+}
+
+/// An error of the system, as redb would report it.
+fn system_error(error: std::io::Error) -> DatabaseError {
+    DatabaseError::Storage(redb::StorageError::Io(error))
 }
 
 /// Says why the file could not be opened, and what the operator can do.
@@ -101,10 +110,7 @@ fn explain(error: DatabaseError) -> anyhow::Error {
             ErrorKind::NotFound => "its directory does not exist: create it",
             ErrorKind::PermissionDenied => "no permission to read and write it",
             ErrorKind::IsADirectory => "it is a directory: name a file in it",
-            ErrorKind::InvalidData => {
-                "it is not a database: choose another path, or delete it if a first start was \
-                 interrupted"
-            }
+            ErrorKind::InvalidData => "it is not a database: choose another path",
             _ => "the system refused",
         },
         _ => "redb refused",

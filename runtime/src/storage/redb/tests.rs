@@ -20,6 +20,7 @@ const NEVER_FOLDS: RedbOptions = RedbOptions {
     quick_repair: true,
     fold_in_background: false,
     verify_on_open: false,
+    free_bytes_min: 0,
 };
 const ALWAYS_FOLDS: RedbOptions = RedbOptions { fold_bytes: 0, ..NEVER_FOLDS };
 const FOLDS_AT_TIMES: RedbOptions = RedbOptions { fold_bytes: 40_000, ..NEVER_FOLDS };

@@ -2,15 +2,18 @@
 //! after it, and the database is found whole when it is opened anew.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tos_runtime::testing::{DiskCall, DiskFault, Operation, SimulatedDisk, Survivors};
-use tos_runtime::{ContractEngine, EngineError, RedbStorage, Storage, TopoHeight};
+use tos_runtime::{
+    Block, ContractEngine, EngineError, ExecutionObserver, NoSpace, RedbOptions, RedbStorage,
+    Storage, TopoHeight, TxIndex,
+};
 
 use super::images::Then;
 use super::recorded::Recorded;
 use super::story::{Mark, Step};
-use crate::support::Rng;
-use crate::support::setting;
+use crate::support::{Chain, FailingStorage, Order, Rng, account, genesis, setting};
 
 /// Faults that are tried with one story.
 const FAULTS_PER_STORY: u64 = 500;
@@ -249,4 +252,93 @@ fn bad_s10_a_block_that_finds_no_space_is_refused_and_commits_when_there_is_some
     }
     assert!(refused > 0, "no file had to grow");
     println!("{refused} times there was no space");
+}
+
+/// Executing a block on a disk that is nearly full.
+#[track_caller]
+fn assert_no_space(engine: &ContractEngine, block: &Block, place: &str) -> NoSpace {
+    for executed in [engine.execute_block(block), engine.execute_block_sequentially(block)] {
+        match executed.map(|outcome| outcome.block_hash()) {
+            Err(EngineError::NoSpace(missing)) if missing.place.contains(place) => {}
+            other => panic!("{place}: expected a refusal, found {other:?}"),
+        }
+    }
+    match engine.execute_block(block) {
+        Err(EngineError::NoSpace(missing)) => missing,
+        _ => unreachable!("nothing has changed since"),
+    }
+}
+
+#[test]
+fn bad_s10_with_too_little_room_a_block_is_refused_before_it_is_executed_and_the_engine_goes_on() {
+    let storage = FailingStorage::new();
+    let started = Arc::new(AtomicUsize::new(0));
+    let builder = ContractEngine::builder().storage(storage.clone()).genesis(genesis(2));
+    let mut chain = Chain::build(builder.observer(Started(Arc::clone(&started))));
+    chain.one(0, Order::transfer(account(1), 5));
+    let (tip, commits) = (chain.engine.tip(), storage.commits());
+    let txs = vec![chain.send(0, Order::transfer(account(1), 7))];
+    let block = chain.block(txs);
+    let balance = chain.balance(1);
+
+    let before = started.load(Ordering::Relaxed);
+    storage.leave_room(Some(FailingStorage::FREE_BYTES_MIN - 1));
+    let missing = assert_no_space(&chain.engine, &block, "in memory");
+    let expected = (FailingStorage::FREE_BYTES_MIN - 1, FailingStorage::FREE_BYTES_MIN);
+    assert_eq!((missing.free_bytes, missing.free_bytes_min), expected);
+    let text = EngineError::from(missing).to_string();
+    assert!(text.contains("1048575 bytes are free"), "{text}");
+    assert!(text.contains("expected at least 1048576: make room and try again"), "{text}");
+    assert_eq!(started.load(Ordering::Relaxed), before, "something was executed");
+    // Questions need no room, nor does undoing what is there.
+    assert_eq!(chain.balance(1), balance);
+    let question = chain.send(0, Order::transfer(account(1), 1));
+    let question = chain.verified(vec![question]).remove(0);
+    assert!(chain.engine.simulate(&question).is_ok());
+    assert_eq!((chain.engine.tip(), storage.commits()), (tip, commits), "something has changed");
+
+    // Exactly enough is enough.
+    storage.leave_room(Some(FailingStorage::FREE_BYTES_MIN));
+    let outcome = chain.engine.execute_block(&block).expect("there is room");
+    // What has been executed is for the commit to decide.
+    storage.leave_room(Some(0));
+    chain.engine.commit(outcome).expect("there was room");
+    assert_eq!(chain.balance(1), balance + 7);
+    // A block that is committed is known without being executed.
+    assert!(chain.engine.execute_block(&block).is_ok());
+    chain.engine.rollback_to(tip.topoheight).expect("it needs no room");
+    assert_eq!(chain.balance(1), balance);
+}
+
+/// Counts transactions that begin.
+struct Started(Arc<AtomicUsize>);
+
+impl ExecutionObserver for Started {
+    fn transaction_started(&self, _worker: usize, _tx: TxIndex) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Elsewhere nobody is asked how much is free.
+#[cfg(unix)]
+#[test]
+fn bad_s10_the_room_for_a_file_is_what_the_system_says_is_free() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("chain.redb");
+    let open = |free_bytes_min| {
+        let options = RedbOptions { free_bytes_min, ..RedbOptions::default() };
+        Chain::on(RedbStorage::with_options(&path, options).expect("it opens"), 2)
+    };
+    // No disk has as much.
+    let mut chain = open(u64::MAX);
+    let txs = vec![chain.send(0, Order::transfer(account(1), 7))];
+    let block = chain.block(txs);
+    let missing = assert_no_space(&chain.engine, &block, "chain.redb");
+    assert_eq!(missing.free_bytes_min, u64::MAX);
+    assert!(missing.free_bytes > 0, "the test is running on it");
+    drop(chain);
+    for enough in [0, 1] {
+        let mut chain = open(enough);
+        chain.one(0, Order::transfer(account(1), 7));
+    }
 }

@@ -2,7 +2,7 @@
 //! to have something to kill; that process says what it has done on its standard output.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::ops::Bound;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use redb::backends::FileBackend;
 use redb::{BackendError, StorageBackend};
-use tos_runtime::{RedbStorage, StorageError};
+use tos_runtime::RedbStorage;
 
 use super::machine::Machine;
 use super::recorded::BLOCKS;
@@ -280,18 +280,17 @@ fn bad_s01_a_killed_process_loses_no_block_that_it_has_acknowledged() {
             }
             let legal = heard.done.max(point)..=heard.begun.max(heard.done).max(point);
             // The victim that comes next is to find the file as this one has left it.
-            let copied = std::fs::copy(&path, &copy).map_err(StorageError::new);
-            let opened = copied.and_then(|_| RedbStorage::with_options(&copy, machine.options));
-            let storage = match opened {
-                Ok(storage) => storage,
-                // Killed before it had made the file, or while it did.
-                Err(_) if *legal.start() == 0 => {
-                    let _ = std::fs::remove_file(&path);
+            match std::fs::copy(&path, &copy) {
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::NotFound && *legal.start() == 0 => {
+                    // Killed before there was a file.
                     kills += 1;
                     continue;
                 }
                 Err(error) => panic!("{what}: {error}"),
-            };
+            }
+            let storage = RedbStorage::with_options(&copy, machine.options);
+            let storage = storage.unwrap_or_else(|error| panic!("{what}: {error}"));
             let engine = machine.open_on(storage).unwrap_or_else(|e| panic!("{what}: {e}"));
             let found =
                 story.check(&engine, (*legal.start()).max(1)..=(*legal.end()).max(1), &what);
@@ -316,6 +315,31 @@ fn bad_s01_a_killed_process_loses_no_block_that_it_has_acknowledged() {
          acknowledged, none lost; {places:?}"
     );
     assert!(in_flight > 0 && acknowledged > 0 && places.len() > 1);
+}
+
+#[test]
+fn bad_s01_a_process_killed_anywhere_in_its_first_start_is_just_started_again() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (story, machine) = (Story::new(4, BLOCKS), Machine::of(4));
+    let mut places = Vec::new();
+    // Every new length and sync before there is a chain, and the headers that redb begins with.
+    for (what, most) in [(LENGTH, 1), (HEADER, 3), (SYNC, 4), (PAGE, 1)] {
+        for (times, when) in (0..most).flat_map(|times| [(times, "before"), (times, "after")]) {
+            let path = folder.path().join(format!("{}.redb", places.len()));
+            let heard = kill(&path, 4, 0, When::At(when, what, times));
+            assert_eq!(heard.done, 0, "{when} {what}, {times} times: its first start was over");
+            let place = heard.stopped.expect("it stopped");
+            // In its place, as an operator would.
+            let storage = RedbStorage::with_options(&path, machine.options);
+            let storage = storage.unwrap_or_else(|error| panic!("{place}: {error}"));
+            let engine = machine.open_on(storage).unwrap_or_else(|e| panic!("{place}: {e}"));
+            let found = story.check(&engine, 1..=1, &place);
+            let played = story.play(&engine, found..found + 2, |_| ());
+            played.unwrap_or_else(|error| panic!("{place}: {error}"));
+            places.push(place);
+        }
+    }
+    println!("killed in the first start: {places:?}");
 }
 
 /// Starts a victim on a new file, and waits until it has stopped in the middle of its story.

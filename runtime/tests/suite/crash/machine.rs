@@ -6,7 +6,8 @@ use std::sync::Arc;
 use tos_runtime::testing::SimulatedDisk;
 use tos_runtime::{
     BlockRecord, ChainMeta, CommitBatch, ContractEngine, EngineConfig, EngineError, Hash,
-    KeepRecords, RedbOptions, RedbStorage, StateKey, StateValue, Storage, StorageError, TopoHeight,
+    KeepRecords, NoSpace, RedbOptions, RedbStorage, StateKey, StateValue, Storage, StorageError,
+    TopoHeight,
 };
 
 use super::story::PEOPLE;
@@ -31,6 +32,7 @@ impl Machine {
             quick_repair: true,
             fold_in_background: false,
             verify_on_open: false,
+            free_bytes_min: 0,
         };
         let options = match seed % 5 {
             0 => base,
@@ -100,6 +102,10 @@ impl Storage for Tidied {
         // An error is what every later call is refused with.
         let times = if self.tidy { batch.meta.topoheight.0 % 3 } else { 0 };
         (0..times).try_for_each(|_| self.storage.tidy()).or(Ok(()))
+    }
+
+    fn check_space(&self) -> Result<(), NoSpace> {
+        self.storage.check_space()
     }
 
     fn artifact(&self, key: &Hash) -> Result<Option<Vec<u8>>, StorageError> {

@@ -174,6 +174,8 @@ fn random_chains_do_what_an_independent_model_does() {
         coverage.metered += followed.model.metered;
     }
     let Coverage { by_code, statuses, foreseen, metered, parallel, deleted } = coverage;
+    let included: usize = by_code.iter().filter(|(code, _)| **code != 999).map(|it| it.1).sum();
+    println!("{included} transactions included, each executed twice and its money added up");
     println!("ends by status code: {by_code:?}");
     println!("by name: {statuses:?}");
     println!("foreseen: {foreseen}, gas had a say: {metered}; in parallel: {parallel}");

@@ -25,6 +25,9 @@ const TXS_MAX: u64 = 14;
 /// Blocks that deploy what others call; no reorganisation goes below.
 const SETUP: usize = 2;
 
+/// Transactions that replicas executed: each time their money was added up.
+const EXECUTED: &str = "transaction included";
+
 /// How often what happened.
 type Happened = BTreeMap<&'static str, usize>;
 
@@ -148,6 +151,7 @@ impl Simulation {
 
     /// Compares with what the first executor of this height found, or is that first one.
     fn agree(&mut self, number: usize, height: usize, outcome: &BlockOutcome, block: &Block) {
+        *self.happened.entry(EXECUTED).or_default() += outcome.results().iter().flatten().count();
         if height > self.canon.outcomes.len() {
             let keys = outcome.change_set().changes().iter().map(|change| change.key.clone());
             self.keys.extend(keys);

@@ -16,6 +16,9 @@ use super::{Rng, account};
 /// Thread counts of the parallel engines.
 const THREADS: [usize; 6] = [1, 2, 3, 4, 8, 16];
 
+/// Those of the engines that cut every block into accounts.
+const CUT: [usize; 3] = [1, 2, 3];
+
 /// Databases of the two engines that use redb: the reference, and one that executes in parallel.
 const REDB: [&str; 2] = ["1-false.redb", "4-true.redb"];
 
@@ -48,6 +51,9 @@ impl ExecutionObserver for Delays {
 }
 
 impl Fleet {
+    /// How often a block is executed, by whichever engine: the reference does it twice.
+    pub(crate) const EXECUTIONS_PER_BLOCK: usize = 2 + THREADS.len() + CUT.len();
+
     pub(crate) fn new(genesis: &Genesis, seed: u64) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let open = |threads: usize, parallel: bool, redb: bool, cut: bool| {
@@ -75,7 +81,7 @@ impl Fleet {
             .map(|threads| {
                 (format!("{threads} threads"), open(*threads, true, *threads == 4, false))
             })
-            .chain([1, 2, 3].map(|threads| {
+            .chain(CUT.map(|threads| {
                 (format!("{threads} threads, cut"), open(threads, true, false, true))
             }))
             .collect();

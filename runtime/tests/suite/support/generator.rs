@@ -140,6 +140,34 @@ impl Generator {
         }
     }
 
+    /// An order that moves money one way or another, or fails halfway; nothing that is deployed.
+    pub(crate) fn money_order(&mut self) -> Order {
+        match self.rng.below(100) {
+            0..=59 => self.transfers(),
+            60..=69 => self.burn(),
+            70..=75 => self.token_call(),
+            76..=81 => self.counter_call(),
+            82..=88 => self.forwarded_call(),
+            89..=96 => self.pool_call(),
+            97..=98 => self.misbehaving_call(),
+            _ => self.unknown_call(),
+        }
+    }
+
+    /// Everybody who can have money: people, those who begin with none, contracts.
+    pub(crate) fn holders(&self) -> Vec<Address> {
+        let people = (0..self.people + 3).map(account);
+        let some = [self.pool, self.undeclared, self.trap, self.abort, self.spin];
+        let lists = [&self.counters, &self.tokens, &self.proxies];
+        let contracts = lists.into_iter().flatten().copied().chain(some.into_iter().flatten());
+        people.chain(contracts.map(Address::Contract)).collect()
+    }
+
+    /// The next nonce of somebody.
+    pub(crate) fn next_nonce(&self, number: u64) -> u64 {
+        self.nonces.get(&number).copied().unwrap_or(0)
+    }
+
     /// Mostly anybody, often one of two, sometimes somebody without money.
     fn sender(&mut self) -> u64 {
         match self.rng.below(20) {
@@ -352,6 +380,11 @@ pub(crate) struct Ends {
 }
 
 impl Ends {
+    /// Transactions that were included.
+    pub(crate) fn included(&self) -> usize {
+        self.by_code.iter().filter(|(code, _)| **code != 999).map(|(_, times)| times).sum()
+    }
+
     pub(crate) fn count(&mut self, results: &[Result<tos_runtime::Receipt, InvalidTransaction>]) {
         for result in results {
             let code = result.as_ref().map_or(999, |receipt| receipt.status.code());
