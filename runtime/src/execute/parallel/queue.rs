@@ -176,7 +176,8 @@ mod tests {
     use super::*;
 
     fn queue(total: usize, first: &[TxIndex], chunk: usize) -> Queue {
-        let mut plan = Plan { workers: 2, chunk, kinds: Vec::new(), first: first.to_vec() };
+        let first = first.to_vec();
+        let mut plan = Plan { workers: 2, guess_ns: 0, chunk, kinds: Vec::new(), first };
         Queue::new(total, &mut plan)
     }
 
