@@ -187,6 +187,11 @@ impl Worker {
 
 impl Job for Run {
     fn run(&self, worker: usize) {
+        if self.queue.is_over() {
+            // The others were faster. What calls need, a stack of their own for one, takes longer to
+            // set up than a small block.
+            return;
+        }
         let mut current = None;
         let work = AssertUnwindSafe(|| {
             let makes_calls = self.env.runs_contracts();

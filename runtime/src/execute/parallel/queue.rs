@@ -81,7 +81,8 @@ impl Queue {
         work
     }
 
-    fn is_over(&self) -> bool {
+    /// Whether the block is finished, as far as the queue was told, or given up.
+    pub(super) fn is_over(&self) -> bool {
         self.stopped.load(Ordering::Relaxed) || self.finished.load(Ordering::Relaxed) == self.total
     }
 
