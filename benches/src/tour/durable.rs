@@ -11,7 +11,7 @@ use tos_runtime::{
     Storage, VerifiedTransaction,
 };
 
-use super::{Figure, Figures, Options, Sizes, Target};
+use super::{Figure, Figures, Options, Sizes, Target, durable_floor};
 use crate::stats::{median_us, us};
 use crate::{Mix, World, chain};
 
@@ -103,6 +103,22 @@ pub(super) fn measure(
         unit: "ms",
         target: None,
     });
+    let next = number + 1 + ALONE.min(blocks) as u64;
+    let engine = durable.engine.engine();
+    let next = Block::new(engine.next_context(0), transactions(&mix, &mut world, next)?);
+    let execute = || engine.execute_block(&next).map(drop).map_err(Into::into);
+    let floor = durable_floor::measure(folder.path(), txs, ALONE.min(blocks), execute)?;
+    for (name, what, times) in [
+        (
+            "p7_ack_floor_ms",
+            "  a plain file beside an execution: written, synced, its head written, synced",
+            floor.beside,
+        ),
+        ("p7_ack_floor_alone_ms", "  the same with nothing beside it", floor.alone),
+    ] {
+        let value = median_us(&times) / 1e3;
+        figures.add(Figure { name, row: "P7", what: what.into(), value, unit: "ms", target: None });
+    }
     figures.add_time("p7_durable_per_block", us(durable.time) / number as f64);
     figures.add_time("p7_in_memory_per_block", us(volatile.time) / number as f64);
     Ok(())

@@ -9,6 +9,7 @@
 mod apart;
 mod calls;
 mod durable;
+mod durable_floor;
 mod figure;
 mod floor;
 mod memory;

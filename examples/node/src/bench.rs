@@ -162,6 +162,8 @@ mod tests {
             "p3_transfers_machine",
             "p6_machine",
             "p7_ack_alone_ms",
+            "p7_ack_floor_ms",
+            "p7_ack_floor_alone_ms",
             "p4_worst",
             "p5_ratio",
             "p6_ratio",

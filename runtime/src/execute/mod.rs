@@ -20,7 +20,7 @@ pub(crate) use interrupt::Interrupt;
 pub use observer::{ExecutionObserver, GuestMessage};
 pub(crate) use observer::{Observer, inside_observer};
 pub(crate) use outputs::Outputs;
-pub(crate) use parallel::{Kind, Plan, execute_in_parallel};
+pub(crate) use parallel::{Kind, Pace, Plan, execute_in_parallel};
 pub(crate) use plain::{Payment, PlainTransfer, Terms};
 pub(crate) use scope::{Lent, Scope};
 pub(crate) use sequential::execute_in_sequence;

@@ -14,6 +14,7 @@
 //! One worker alone runs everything in block order, which is a valid schedule, and waits for nobody.
 
 mod countdown;
+mod pace;
 mod plan;
 mod queue;
 
@@ -25,6 +26,7 @@ use std::time::Duration;
 use tos_host_api::TxIndex;
 
 use self::countdown::Countdown;
+pub(crate) use self::pace::Pace;
 pub(crate) use self::plan::{Kind, Plan};
 use self::queue::{Queue, Work};
 use super::marks::Marks;
@@ -63,7 +65,7 @@ pub(crate) fn execute_in_parallel(
         let outputs = Outputs::collect(marks, Vec::new())?;
         return Ok(Executed { outputs, workers, recording: None });
     }
-    let mut plan = Plan::new(schedule, block, env, pool.len().min(threads_max));
+    let mut plan = Plan::new(schedule, block, env, &pool.pace, pool.len().min(threads_max));
     let workers = plan.workers;
     let mut countdown = Countdown::default();
     if workers > 1 {
@@ -95,6 +97,7 @@ pub(crate) fn execute_in_parallel(
     if let Some(fault) = run.fault.into_inner() {
         return Err(fault);
     }
+    let guess_ns = run.plan.guess_ns;
     let mut workers = WorkerTimes { busy: vec![Duration::ZERO; workers] };
     let mut lists = Vec::with_capacity(workers.busy.len());
     let mut recorders = Vec::new();
@@ -102,6 +105,9 @@ pub(crate) fn execute_in_parallel(
         recorders.extend(share.recorder.map(|recorder| (share.worker, recorder)));
         workers.busy[share.worker] = share.busy;
         lists.push(share.outputs);
+    }
+    if guess_ns > 0 && env.observer.is_none() {
+        pool.pace.learn(guess_ns, workers.busy.iter().sum());
     }
     let recorded = env.recording.is_some();
     let recording = recorded.then(|| Recording::new(workers.busy.len(), recorders));
@@ -181,6 +187,11 @@ impl Worker {
 
 impl Job for Run {
     fn run(&self, worker: usize) {
+        if self.queue.is_over() {
+            // The others were faster. What calls need, a stack of their own for one, takes longer to
+            // set up than a small block.
+            return;
+        }
         let mut current = None;
         let work = AssertUnwindSafe(|| {
             let makes_calls = self.env.runs_contracts();

@@ -8,11 +8,11 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use super::panic_message;
+use super::{Pace, panic_message};
 use crate::error::{EngineError, StorageError};
 use crate::grain::LOOKS_FOR_JOB;
 use crate::sandbox::WASM_STACK_BYTES;
-use crate::sync::atomic::{AtomicUsize, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use crate::sync::thread::{Builder, JoinHandle};
 use crate::sync::{Condvar, Mutex, spin_loop};
@@ -32,6 +32,8 @@ pub(crate) trait Job: Send + Sync + 'static {
 pub(crate) struct WorkerPool {
     /// Workers 1 and up; the caller is worker 0.
     threads: Vec<Worker>,
+    /// How long calls have been taking on them.
+    pub(super) pace: Pace,
 }
 
 struct Worker {
@@ -49,6 +51,8 @@ struct Task {
 struct Latch {
     /// `None` when it is too late to begin. Locked before `panic`, if both are.
     job: Mutex<Option<Arc<dyn Job>>>,
+    /// Whether the caller has begun its own part. Relaxed: a hint.
+    called: AtomicBool,
     /// Changed under the lock; read without it by who only looks.
     running: AtomicUsize,
     panic: Mutex<Option<String>>,
@@ -61,7 +65,7 @@ impl WorkerPool {
     /// # Errors
     /// The system refuses a thread.
     pub(crate) fn new(threads: usize) -> Result<Self, EngineError> {
-        let mut pool = Self { threads: Vec::new() };
+        let mut pool = Self { threads: Vec::new(), pace: Pace::default() };
         for worker in 1..threads {
             let (tasks, inbox) = channel();
             let handle = Builder::new()
@@ -89,18 +93,14 @@ impl WorkerPool {
             let own = catch_unwind(AssertUnwindSafe(|| job.run(0)));
             return own.map_err(|payload| panicked(panic_message(&*payload)));
         }
-        let latch = Arc::new(Latch {
-            job: Mutex::new(Some(Arc::clone(job) as Arc<dyn Job>)),
-            running: AtomicUsize::new(0),
-            panic: Mutex::new(None),
-            done: Condvar::new(),
-        });
+        let latch = Arc::new(Latch::new(Some(Arc::clone(job) as Arc<dyn Job>)));
         for (helper, worker) in helpers.iter().zip(1..) {
             let task = Task { worker, latch: Arc::clone(&latch) };
             if helper.tasks.as_ref().is_none_or(|tasks| tasks.send(task).is_err()) {
                 latch.note("a worker thread is gone".into());
             }
         }
+        latch.called.store(true, Ordering::Relaxed);
         let own = catch_unwind(AssertUnwindSafe(|| job.run(0)));
         latch.close();
         let panic = latch.wait();
@@ -144,12 +144,15 @@ impl Drop for WorkerPool {
 fn work(inbox: &Receiver<Task>) {
     let mut looks = 0;
     while let Some(Task { worker, latch }) = next_task(inbox, looks) {
-        looks = LOOKS_FOR_JOB;
-        let Some(job) = latch.begin() else { continue };
+        let Some(job) = latch.begin() else {
+            looks = LOOKS_FOR_JOB;
+            continue;
+        };
         let outcome = catch_unwind(AssertUnwindSafe(|| job.run(worker)));
         // Before the latch opens: the caller may want to be the job's only owner.
         drop(job);
         latch.finish(outcome.err().map(|payload| panic_message(&*payload)));
+        looks = latch.looks_after();
     }
 }
 
@@ -170,6 +173,16 @@ fn panicked(message: String) -> EngineError {
 }
 
 impl Latch {
+    fn new(job: Option<Arc<dyn Job>>) -> Self {
+        Self {
+            job: Mutex::new(job),
+            called: AtomicBool::new(false),
+            running: AtomicUsize::new(0),
+            panic: Mutex::new(None),
+            done: Condvar::new(),
+        }
+    }
+
     /// The job, if there is still something to do. Whoever gets it has to [`Latch::finish`].
     fn begin(&self) -> Option<Arc<dyn Job>> {
         let job = self.job.lock();
@@ -178,6 +191,13 @@ impl Latch {
             self.running.fetch_add(1, Ordering::Relaxed);
         }
         job.as_ref().map(Arc::clone)
+    }
+
+    /// How often a worker that has finished looks for its next job.
+    fn looks_after(&self) -> usize {
+        // A caller that has not begun yet may be waiting for this very core, which it had when it
+        // called: where another process takes up a core, two of ours share the other.
+        if self.called.load(Ordering::Relaxed) { LOOKS_FOR_JOB } else { 0 }
     }
 
     /// Nobody begins any more.
@@ -282,6 +302,16 @@ mod tests {
             over.send(()).unwrap();
         });
         assert_eq!(*busy.told.lock(), Some(true));
+    }
+
+    #[test]
+    fn a_worker_that_did_it_all_lets_the_caller_have_the_core() {
+        // Beside a busy process a worker ran on its caller's core, did the whole block, and looked
+        // for the next one while the caller waited for that core.
+        let latch = Latch::new(None);
+        assert_eq!(latch.looks_after(), 0);
+        latch.called.store(true, Ordering::Relaxed);
+        assert_eq!(latch.looks_after(), LOOKS_FOR_JOB);
     }
 
     #[test]

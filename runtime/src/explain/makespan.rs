@@ -13,7 +13,7 @@ mod play;
 use tos_host_api::TxIndex;
 
 use self::play::Play;
-use crate::execute::Plan;
+use crate::execute::{Pace, Plan};
 use crate::schedule::Schedule;
 use crate::types::Block;
 
@@ -44,7 +44,8 @@ pub fn calls(block: &Block) -> Vec<bool> {
 }
 
 /// On how many of `threads` workers the executor runs a block: none that the longest chain would
-/// leave idle, judged by declared gas, and none that would have next to nothing to do.
+/// leave idle, judged by declared gas, and none that would have next to nothing to do. An engine
+/// that has run calls before judges the latter by how long those took.
 ///
 /// # Panics
 /// When `calls` does not speak of each transaction.
@@ -79,7 +80,7 @@ fn plan(schedule: &Schedule, calls: &[bool], threads: usize) -> Plan {
     let is_call = |tx: TxIndex| calls[tx as usize];
     let is_call: Option<&dyn Fn(TxIndex) -> bool> =
         if calls.contains(&true) { Some(&is_call) } else { None };
-    Plan::of(schedule, is_call, false, threads)
+    Plan::of(schedule, is_call, false, &Pace::default(), threads)
 }
 
 #[cfg(test)]

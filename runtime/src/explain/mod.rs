@@ -33,4 +33,4 @@ pub fn access_sets(block: &Block) -> Vec<(AccessSet, Gas)> {
 }
 
 #[cfg(test)]
-mod test_blocks;
+pub(crate) mod test_blocks;

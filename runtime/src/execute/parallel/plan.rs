@@ -2,6 +2,7 @@
 
 use tos_host_api::TxIndex;
 
+use super::pace::Pace;
 use crate::execute::BlockEnv;
 use crate::grain::WORKER_NS_MIN;
 use crate::schedule::Schedule;
@@ -10,12 +11,12 @@ use crate::types::Block;
 /// What a transaction that runs no contract takes, in nanoseconds.
 const PLAIN_NS: u64 = 60;
 /// What a transaction that runs a contract takes at least, in nanoseconds. It takes more, and
-/// declared gas is a bound for how much more, often a generous one.
+/// declared gas is a bound for how much more, often a generous one; see [`Pace`].
 const CALL_NS: u64 = 1_000;
 /// Declared gas that counts as a nanosecond of a call.
 const CALL_GAS_PER_NS: u64 = 32;
 /// What an observer may take for each transaction, in nanoseconds; nobody knows.
-const OBSERVER_NS: u64 = 20_000;
+const OBSERVER_NS: u64 = 60_000;
 /// Work handed out at once, in nanoseconds: taking a chunk is cheap beside it, and the last chunk of
 /// a block keeps nobody waiting for long.
 const CHUNK_NS: u64 = 60_000;
@@ -41,6 +42,8 @@ pub(crate) enum Kind {
 pub(crate) struct Plan {
     /// How many workers the block is worth.
     pub(crate) workers: usize,
+    /// What its calls were guessed to take, in nanoseconds and before the pace.
+    pub(crate) guess_ns: u64,
     /// How many transactions are handed out at once.
     pub(crate) chunk: usize,
     /// By transaction. Empty if no transaction runs a contract.
@@ -52,11 +55,17 @@ pub(crate) struct Plan {
 
 impl Plan {
     /// A plan for at most `threads` workers.
-    pub(crate) fn new(schedule: &Schedule, block: &Block, env: &BlockEnv, threads: usize) -> Self {
+    pub(crate) fn new(
+        schedule: &Schedule,
+        block: &Block,
+        env: &BlockEnv,
+        pace: &Pace,
+        threads: usize,
+    ) -> Self {
         let is_call = |tx: TxIndex| block.transactions()[tx as usize].data.is_call();
         let is_call: Option<&dyn Fn(TxIndex) -> bool> =
             if env.runs_contracts() { Some(&is_call) } else { None };
-        Self::of(schedule, is_call, env.observer.is_some(), threads)
+        Self::of(schedule, is_call, env.observer.is_some(), pace, threads)
     }
 
     /// A plan for at most `threads` workers. `is_call` says which transactions run a contract, if
@@ -65,10 +74,12 @@ impl Plan {
         schedule: &Schedule,
         is_call: Option<&dyn Fn(TxIndex) -> bool>,
         observed: bool,
+        pace: &Pace,
         threads: usize,
     ) -> Self {
         let len = schedule.included().0 as u64;
-        let mut plan = Self { workers: 1, chunk: 1, kinds: Vec::new(), first: Vec::new() };
+        let mut plan =
+            Self { workers: 1, guess_ns: 0, chunk: 1, kinds: Vec::new(), first: Vec::new() };
         // Saturating throughout: load balancing, not gas that anyone pays.
         let mut work = len.saturating_mul(PLAIN_NS);
         if threads > 1
@@ -78,7 +89,8 @@ impl Plan {
             for (tx, gas_limit) in (0..).zip(schedule.table().gas_limits()) {
                 let kind = if is_call(tx) { kind_of_call(schedule, tx) } else { Kind::Cheap };
                 if kind != Kind::Cheap {
-                    work = work.saturating_add(CALL_NS + gas_limit.0 / CALL_GAS_PER_NS);
+                    let guess = CALL_NS + gas_limit.0 / CALL_GAS_PER_NS;
+                    plan.guess_ns = plan.guess_ns.saturating_add(guess);
                 }
                 if kind == Kind::First {
                     plan.first.push(tx);
@@ -86,6 +98,7 @@ impl Plan {
                 plan.kinds.push(kind);
             }
         }
+        work = work.saturating_add(pace.scale(plan.guess_ns));
         if observed {
             work = work.saturating_add(len.saturating_mul(OBSERVER_NS));
         }
@@ -125,4 +138,31 @@ fn kind_of_call(schedule: &Schedule, tx: TxIndex) -> Kind {
 
 fn at_most(count: u64) -> usize {
     usize::try_from(count).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tos_host_api::AccessMode::Write;
+
+    use super::*;
+    use crate::explain::test_blocks::sets;
+
+    #[test]
+    fn a_block_is_worth_another_worker_by_what_calls_have_been_taking() {
+        // Blocks of fifty short calls were shared by a guess that was twice what they took, and took
+        // longer on two workers than on one.
+        let accounts: Vec<_> = (0..200).map(|account| [(account, Write)]).collect();
+        let lines: Vec<_> = accounts.iter().map(<[_; 1]>::as_slice).collect();
+        let schedule = Schedule::new(&sets(&lines));
+        let plan = |pace: &Pace| Plan::of(&schedule, Some(&|_| true), false, pace, 2);
+        let pace = Pace::default();
+        let teach = |part: u64| {
+            let took = Duration::from_nanos(plan(&pace).guess_ns / 10 * part);
+            (0..40).for_each(|_| pace.learn(plan(&pace).guess_ns, took));
+            plan(&pace).workers
+        };
+        assert_eq!([teach(5), teach(20), teach(5)], [1, 2, 1]);
+    }
 }

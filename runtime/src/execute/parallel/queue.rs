@@ -81,7 +81,8 @@ impl Queue {
         work
     }
 
-    fn is_over(&self) -> bool {
+    /// Whether the block is finished, as far as the queue was told, or given up.
+    pub(super) fn is_over(&self) -> bool {
         self.stopped.load(Ordering::Relaxed) || self.finished.load(Ordering::Relaxed) == self.total
     }
 
@@ -176,7 +177,8 @@ mod tests {
     use super::*;
 
     fn queue(total: usize, first: &[TxIndex], chunk: usize) -> Queue {
-        let mut plan = Plan { workers: 2, chunk, kinds: Vec::new(), first: first.to_vec() };
+        let first = first.to_vec();
+        let mut plan = Plan { workers: 2, guess_ns: 0, chunk, kinds: Vec::new(), first };
         Queue::new(total, &mut plan)
     }
 
