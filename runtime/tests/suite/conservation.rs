@@ -227,9 +227,10 @@ fn what_everybody_has_and_what_was_burned_is_what_there_was() {
     let mut tried = Tried::default();
     let mut seed = first_seed;
     while tried.included < wanted {
-        let bag = Bag::new(seed, nonces);
+        let (bag, first) = (Bag::new(seed, nonces), seed);
         for _ in 0..CHAINS_PER_BAG {
-            let what = format!("seed {seed}, {nonces} nonces");
+            // Begun at the first seed and as long, a run comes to the same chain.
+            let what = format!("chain {seed} of the bag of seed {first} with {nonces} nonces");
             let mut chain = Chain::new(&bag, seed);
             for txs in &bag.setup {
                 chain.run(txs.clone(), &mut tried, &what);

@@ -99,6 +99,11 @@ mod tests {
     use super::*;
 
     proptest! {
+        #![proptest_config(match cfg!(miri) {
+            true => ProptestConfig::with_cases(5),
+            false => ProptestConfig::default(),
+        })]
+
         #[test]
         fn addresses_sort_as_they_compare(
             // Few different bytes at few places, so that every round has something to decide.
