@@ -127,6 +127,8 @@ bugs! {
     UnchangedKeysListed: "8",
     /// The slots of a partition are in no order, and nobody looks.
     SlotsUnsorted: "8",
+    /// Nobody looks whether one section of a change set comes after the other.
+    SectionsUnchecked: "8",
     /// Accounts with the same first bytes are in no order.
     TiesUnsorted: "8",
     /// The state digest does not cover receipts.
@@ -225,6 +227,10 @@ bugs! {
     RollbackForgetsSlots: "9",
     /// A rollback does not reach the values in memory.
     RollbackForgetsTheHotState: "9",
+    /// An account's other assets are as they were if there are as many as before.
+    AssetsTakenForUnchanged: "1",
+    /// A change is sought in the first section of a change set.
+    SoughtInTheFirstSection: "9",
     /// A counter that changes stays in its column as it was.
     ColumnsNotUpdated: "1",
     /// Columns are kept when accounts get other rows.
@@ -233,6 +239,12 @@ bugs! {
     StableBlocksUndone: "9",
 
     // Storage.
+    /// A block is executed however little room there is to commit it.
+    RoomUnchecked: "9",
+    /// A file that a first start has not finished is left as it is.
+    UnfinishedFilesStay: "9",
+    /// Every file without a magic number is emptied.
+    StrangeFilesEmptied: "9",
     /// A commit does not wait for the disk.
     SyncForgotten: "9",
     /// A commit and the word that it is the newest reach the disk with one sync.

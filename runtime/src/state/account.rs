@@ -6,6 +6,8 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use serde::{Deserialize, Serialize};
 use tos_host_api::{Address, Amount, AssetId, Hash, Nonce};
 
+use crate::planted::{Bug, planted};
+
 /// An account: how many transactions it has sent and what it holds.
 ///
 /// An account equal to the default does not exist.
@@ -74,7 +76,8 @@ impl AssetBalances {
     where
         I: ExactSizeIterator<Item = (AssetId, Amount)>,
     {
-        if !self.iter().eq(entries()) {
+        let as_many = planted(Bug::AssetsTakenForUnchanged);
+        if !self.iter().eq(entries()) && !(as_many && self.entries().len() == entries().len()) {
             let entries = entries();
             self.entries = (entries.len() > 0).then(|| Arc::new(entries.collect()));
         }

@@ -260,6 +260,7 @@ const EXECUTING: &[Caught] = &[
         Suite,
         "lessons::executors::b15_the_change_set_is_sorted_whatever_was_written_first",
     ),
+    bug("SectionsUnchecked", Unit, "state::section::tests::what_is_out_of_order_is_named"),
     bug("TiesUnsorted", Unit, "state::overlay::order::tests::addresses_sort_as_they_compare"),
     bug("ReceiptsNotInTheDigest", Suite, "golden::the_recorded_chain_has_the_recorded_digests"),
     bug(

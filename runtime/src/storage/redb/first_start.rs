@@ -18,6 +18,8 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use redb::{BackendError, StorageBackend};
 
+use crate::planted::{Bug, planted};
+
 /// What every database of redb begins with.
 const MAGIC: &[u8] = b"redb\x1a\x0a\xa9\x0d\x0a";
 
@@ -30,7 +32,7 @@ pub(super) fn empty_if_unfinished(
     backend: &impl StorageBackend,
     builder: &redb::Builder,
 ) -> Result<()> {
-    if has_begun(backend)? != Some(false) {
+    if has_begun(backend)? != Some(false) || planted(Bug::UnfinishedFilesStay) {
         return Ok(());
     }
     let whole = (Bound::Unbounded, Bound::Unbounded);
@@ -61,12 +63,14 @@ fn has_begun(backend: &impl StorageBackend) -> Result<Option<bool>> {
 fn empty(backend: &impl StorageBackend, builder: &redb::Builder) -> Result<()> {
     let begun = Begun::by(builder);
     // The length is the first thing that it gets, as a whole.
-    if backend.len()? != begun.len() as u64 {
+    let any = planted(Bug::StrangeFilesEmptied);
+    if backend.len()? != begun.len() as u64 && !any {
         return Ok(());
     }
-    let mut found = vec![0; begun.len()];
+    let mut found = vec![0; begun.len().min(backend.len()? as usize)];
     backend.read(0, &mut found)?;
-    let expected = found.iter().zip(&begun).all(|(found, made)| *found == 0 || found == made);
+    let expected =
+        any || found.iter().zip(&begun).all(|(found, made)| *found == 0 || found == made);
     if expected && !found.starts_with(MAGIC) {
         backend.set_len(0)?;
     }

@@ -69,6 +69,34 @@ pub(super) const COMMITTING: &[Caught] = &[
         Suite,
         "commit::rollback::rollback_below_the_stable_height_or_above_the_tip_is_refused",
     ),
+    bug(
+        "AssetsTakenForUnchanged",
+        Unit,
+        "state::account::tests::balances_that_stay_the_same_stay_shared",
+    ),
+    bug(
+        "SoughtInTheFirstSection",
+        Unit,
+        "state::section::tests::a_change_is_found_in_whichever_section_it_is",
+    ),
+    bug(
+        "RoomUnchecked",
+        Suite,
+        concat!(
+            "crash::errors::bad_s10_with_too_little_room_a_block_is_refused_before_it_is_executed_",
+            "and_the_engine_goes_on",
+        ),
+    ),
+    bug(
+        "UnfinishedFilesStay",
+        Unit,
+        "storage::redb::first_start::tests::a_first_start_that_is_cut_off_anywhere_is_begun_anew",
+    ),
+    bug(
+        "StrangeFilesEmptied",
+        Unit,
+        "storage::redb::first_start::tests::only_what_redb_has_begun_itself_is_begun_anew",
+    ),
     always(
         "SyncForgotten",
         Unit,
