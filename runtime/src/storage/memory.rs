@@ -52,10 +52,11 @@ impl Storage for MemoryStorage {
         let mut inner = self.inner.write();
         batch.check_follows(inner.meta.as_ref())?;
         // Nothing below can fail, so the batch is applied whole.
-        for change in batch.changes.changes() {
-            match &change.new {
-                Some(value) => inner.state.insert(change.key.clone(), value.clone()),
-                None => inner.state.remove(&change.key),
+        for change in batch.changes.encoded_changes() {
+            let key = change.decode_key();
+            match change.new_value() {
+                Some(value) => inner.state.insert(key, value),
+                None => inner.state.remove(&key),
             };
         }
         match batch.record {
