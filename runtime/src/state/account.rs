@@ -76,8 +76,9 @@ impl AssetBalances {
     where
         I: ExactSizeIterator<Item = (AssetId, Amount)>,
     {
-        let as_many = planted(Bug::AssetsTakenForUnchanged);
-        if !self.iter().eq(entries()) && !(as_many && self.entries().len() == entries().len()) {
+        let as_many = || self.entries().len() == entries().len();
+        let same = self.iter().eq(entries());
+        if !same && !(planted(Bug::AssetsTakenForUnchanged) && as_many()) {
             let entries = entries();
             self.entries = (entries.len() > 0).then(|| Arc::new(entries.collect()));
         }

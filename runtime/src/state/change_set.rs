@@ -155,7 +155,7 @@ impl ChangeSet {
         self.0.pieces().iter().flat_map(move |piece| EncodedChanges::of(piece).take(count))
     }
 
-    /// The changes in ascending order of key.
+    /// The changes in ascending order of key. The list is made for whoever asks first, and kept.
     #[must_use]
     pub fn changes(&self) -> &[Change] {
         self.0.list.get_or_init(|| {
@@ -177,7 +177,7 @@ impl ChangeSet {
         self.len() == 0
     }
 
-    /// The change of one key, if it changed.
+    /// The change of one key, if it changed. Makes the list as [`ChangeSet::changes`] does.
     #[must_use]
     pub fn get(&self, key: &StateKey) -> Option<&Change> {
         let idx = self.changes().binary_search_by(|change| change.key.cmp(key)).ok()?;
