@@ -76,12 +76,13 @@ impl AssetBalances {
     where
         I: ExactSizeIterator<Item = (AssetId, Amount)>,
     {
-        let as_many = || self.entries().len() == entries().len();
-        let same = self.iter().eq(entries());
-        if !same && !(planted(Bug::AssetsTakenForUnchanged) && as_many()) {
-            let entries = entries();
-            self.entries = (entries.len() > 0).then(|| Arc::new(entries.collect()));
+        let as_many =
+            planted(Bug::AssetsTakenForUnchanged) && self.entries().len() == entries().len();
+        if as_many || self.iter().eq(entries()) {
+            return;
         }
+        let entries = entries();
+        self.entries = (entries.len() > 0).then(|| Arc::new(entries.collect()));
     }
 
     /// Balances from stored entries, if they keep the invariant.
