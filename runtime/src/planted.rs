@@ -243,7 +243,7 @@ bugs! {
     RoomUnchecked: "9",
     /// A file that a first start has not finished is left as it is.
     UnfinishedFilesStay: "9",
-    /// Every file without a magic number is emptied.
+    /// A file without a magic number is emptied if it is as long as one that was begun.
     StrangeFilesEmptied: "9",
     /// A commit does not wait for the disk.
     SyncForgotten: "9",

@@ -112,7 +112,7 @@ impl ContractEngine {
         if topoheight == highest {
             return Ok(());
         }
-        let changes = Arc::new(self.undo(topoheight, highest)?);
+        let changes = self.undo(topoheight, highest)?;
         // What was stable stays stable.
         let target = TipState::of(&self.stored(topoheight)?).with_stable(lowest);
         let meta = self.meta(&target.tip);
@@ -132,8 +132,8 @@ impl ContractEngine {
         type Values = (Option<StateValue>, Option<StateValue>);
         let mut net = BTreeMap::<StateKey, Values>::new();
         for height in (to.0 + 1..=from.0).rev() {
-            for change in self.stored(TopoHeight(height))?.change_set.changes() {
-                let Change { key, old, new } = change.clone();
+            for change in self.stored(TopoHeight(height))?.change_set.encoded_changes() {
+                let Change { key, old, new } = change.decode();
                 if planted(Bug::RollbackForgetsSlots) && matches!(key, StateKey::Slot(_)) {
                     continue;
                 }

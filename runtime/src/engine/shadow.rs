@@ -16,7 +16,7 @@ use crate::config::EngineConfig;
 use crate::error::{EngineError, StorageError};
 use crate::outcome::BlockOutcome;
 use crate::protocol::Rules;
-use crate::state::{ChangeSet, StateKey, StateValue};
+use crate::state::{ChangeSet, EncodedKey, StateKey, StateValue};
 use crate::storage::BlockRecord;
 use crate::types::Block;
 
@@ -78,7 +78,7 @@ struct Job {
 #[derive(Clone)]
 pub(super) enum Applied {
     Block(Arc<BlockRecord>),
-    Rollback(Arc<ChangeSet>),
+    Rollback(ChangeSet),
 }
 
 impl Applied {
@@ -240,8 +240,9 @@ impl ReadState for Parent {
             return Err(StorageError::new(anyhow!("the chain went on too far")));
         }
         let applied = self.job.applied.lock();
-        match applied.iter().find_map(|applied| applied.changes().get(key)) {
-            Some(change) => Ok(change.old.clone()),
+        let encoded = EncodedKey::of(key);
+        match applied.iter().find_map(|applied| applied.changes().find(&encoded)) {
+            Some(change) => Ok(change.old_value()),
             None => ReadState::value(&inner.pipeline.chain, key),
         }
     }

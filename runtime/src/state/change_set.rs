@@ -82,12 +82,8 @@ fn count(changes: usize) -> IoResult<u32> {
     u32::try_from(changes).map_err(|_| Error::other(format!("{changes} keys changed at once")))
 }
 
-fn check_ascending(changes: &[Change]) -> Result<(), EngineError> {
-    match changes.windows(2).find(|pair| pair[0].key >= pair[1].key) {
-        Some(_) if planted(Bug::SlotsUnsorted) => Ok(()),
-        Some(pair) => Err(EngineError::ChangeSetOrder(pair[1].key.clone())),
-        None => Ok(()),
-    }
+fn too_many(error: Error) -> EngineError {
+    EngineError::Bug(error.to_string())
 }
 
 impl ChangeSet {
@@ -98,9 +94,9 @@ impl ChangeSet {
     /// more changes than an encoding can count.
     pub fn new(mut changes: Vec<Change>) -> Result<Self, EngineError> {
         changes.retain(|change| change.old != change.new);
-        let changes = sorted(changes);
-        check_ascending(&changes)?;
-        Self::of_list(&changes).map_err(|error| EngineError::Bug(error.to_string()))
+        let set = Self::of_list(&sorted(changes)).map_err(too_many)?;
+        set.check_order()?;
+        Ok(set)
     }
 
     /// A change set of these changes as they are.
@@ -124,9 +120,7 @@ impl ChangeSet {
         }
         let len = filled().map(Section::len).sum();
         let pieces = sections.into_iter().map(Section::into_bytes).collect();
-        let encoded = Encoded::new(len, pieces);
-        let encoded = encoded.map_err(|error| EngineError::Bug(error.to_string()))?;
-        Ok(Self(Arc::new(encoded)))
+        Ok(Self(Arc::new(Encoded::new(len, pieces).map_err(too_many)?)))
     }
 
     /// Checks the invariants; used where a change set crosses a layer.

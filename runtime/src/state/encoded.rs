@@ -89,13 +89,17 @@ impl<'a> Iterator for EncodedChanges<'a> {
 impl<'a> EncodedChange<'a> {
     /// The change.
     pub(crate) fn decode(&self) -> Change {
-        let (old, new) = (decode_value(self.before()), self.new_value());
-        Change { key: self.decode_key(), old, new }
+        Change { key: self.decode_key(), old: self.old_value(), new: self.new_value() }
     }
 
     /// The key.
     pub(crate) fn decode_key(&self) -> StateKey {
         decode_key(self.key())
+    }
+
+    /// The value before the block.
+    pub(crate) fn old_value(&self) -> Option<StateValue> {
+        decode_value(self.before())
     }
 
     /// The value after the block.

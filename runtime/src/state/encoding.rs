@@ -87,7 +87,7 @@ fn encode_slot(tag: u8, slot: SlotRef<'_>, out: &mut Vec<u8>) {
 }
 
 /// Appends the encoding of a value or of its absence.
-pub(crate) fn encode_value(value: Option<&StateValue>, out: &mut Vec<u8>) {
+fn encode_value(value: Option<&StateValue>, out: &mut Vec<u8>) {
     match value {
         None => out.push(0),
         Some(StateValue::Account(account)) => encode_account(account.parts(), out),

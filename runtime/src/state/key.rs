@@ -102,12 +102,6 @@ impl StateKey {
             _ => 0,
         };
         let mut bytes = Vec::with_capacity(1 + Address::ENCODED_LEN + slot_key);
-        self.append_to(&mut bytes);
-        bytes
-    }
-
-    /// Appends [`StateKey::to_bytes`].
-    pub(crate) fn append_to(&self, bytes: &mut Vec<u8>) {
         match self {
             Self::Account(address) => {
                 bytes.push(0);
@@ -125,9 +119,10 @@ impl StateKey {
                 bytes.push(3);
                 bytes.extend_from_slice(&hash.0);
             }
-            Self::Slot(slot) => push_slot(bytes, 4, slot),
-            Self::Counter(slot) => push_slot(bytes, 5, slot),
+            Self::Slot(slot) => push_slot(&mut bytes, 4, slot),
+            Self::Counter(slot) => push_slot(&mut bytes, 5, slot),
         }
+        bytes
     }
 
     /// The first 16 bytes of [`StateKey::to_bytes`] as a number: sorts as the key does, up to ties.

@@ -3,21 +3,14 @@
 
 use tos_host_api::Hash;
 
-use super::{KeepRecords, RedbOptions, RedbStorage};
+use super::tests::NEVER_FOLDS;
+use super::{RedbOptions, RedbStorage};
 use crate::storage::Storage;
 use crate::storage::test_chain::{Step, TestChain, seeded_writes};
 use crate::testing::{SimulatedDisk, Survivors};
 
 /// Folds after a few blocks, so that the sequence below contains commits with and without one.
-const OPTIONS: RedbOptions = RedbOptions {
-    fold_bytes: 20_000,
-    cache_bytes: 1 << 20,
-    keep_records: KeepRecords::All,
-    quick_repair: false,
-    fold_in_background: false,
-    verify_on_open: false,
-    free_bytes_min: 0,
-};
+const OPTIONS: RedbOptions = RedbOptions { fold_bytes: 20_000, quick_repair: false, ..NEVER_FOLDS };
 
 /// The chain after each commit of the sequence, and the commit itself.
 fn sequence() -> Vec<(Step, TestChain)> {

@@ -63,14 +63,13 @@ fn has_begun(backend: &impl StorageBackend) -> Result<Option<bool>> {
 fn empty(backend: &impl StorageBackend, builder: &redb::Builder) -> Result<()> {
     let begun = Begun::by(builder);
     // The length is the first thing that it gets, as a whole.
-    let any = planted(Bug::StrangeFilesEmptied);
-    if backend.len()? != begun.len() as u64 && !any {
+    if backend.len()? != begun.len() as u64 {
         return Ok(());
     }
-    let mut found = vec![0; begun.len().min(backend.len()? as usize)];
+    let mut found = vec![0; begun.len()];
     backend.read(0, &mut found)?;
-    let expected =
-        any || found.iter().zip(&begun).all(|(found, made)| *found == 0 || found == made);
+    let expected = planted(Bug::StrangeFilesEmptied)
+        || found.iter().zip(&begun).all(|(found, made)| *found == 0 || found == made);
     if expected && !found.starts_with(MAGIC) {
         backend.set_len(0)?;
     }
@@ -128,30 +127,21 @@ impl StorageBackend for Begun {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{KeepRecords, RedbOptions, RedbStorage};
+    use super::super::RedbStorage;
+    use super::super::tests::ALWAYS_FOLDS;
     use super::*;
     use crate::storage::Storage;
     use crate::storage::test_chain::{TestChain, seeded_writes};
     use crate::testing::{SimulatedDisk, Survivors};
 
-    const OPTIONS: RedbOptions = RedbOptions {
-        fold_bytes: 0,
-        cache_bytes: 1 << 20,
-        keep_records: KeepRecords::All,
-        quick_repair: true,
-        fold_in_background: false,
-        verify_on_open: false,
-        free_bytes_min: 0,
-    };
-
     fn open(disk: &SimulatedDisk) -> RedbStorage {
-        RedbStorage::with_backend(disk.clone(), OPTIONS).unwrap()
+        RedbStorage::with_backend(disk.clone(), ALWAYS_FOLDS).unwrap()
     }
 
     /// What opening does to a disk: whether it opens, and what the disk holds then.
     fn try_to_open(bytes: &[u8]) -> (bool, Vec<u8>) {
         let disk = SimulatedDisk::holding(bytes.to_vec());
-        let opens = RedbStorage::with_backend(disk.clone(), OPTIONS).is_ok();
+        let opens = RedbStorage::with_backend(disk.clone(), ALWAYS_FOLDS).is_ok();
         (opens, disk.image(Survivors::All))
     }
 

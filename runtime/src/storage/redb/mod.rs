@@ -149,7 +149,7 @@ struct Shared {
     /// Text of the error after which this handle refuses work.
     poison: OnceLock<String>,
     options: RedbOptions,
-    /// Where the file is; a device of the caller's is not asked.
+    /// Where the file is, if room there matters; a device of the caller's is not asked.
     room: Option<Room>,
     /// Last, so that the view's snapshot is released before the file is closed.
     db: Closing,
@@ -176,7 +176,8 @@ impl RedbStorage {
         options: RedbOptions,
     ) -> Result<Self, StorageError> {
         let path = path.as_ref();
-        let room = Some(Room::of(path, options.free_bytes_min));
+        let asked = options.free_bytes_min > 0;
+        let room = asked.then(|| Room::of(path, options.free_bytes_min));
         Self::build(options, room, || open::open_file(path, &options))
             .map_err(|error| error.context(format!("cannot open {}", path.display())))
             .map_err(StorageError::new)

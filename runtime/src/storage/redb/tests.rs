@@ -13,7 +13,7 @@ use crate::storage::conformance;
 use crate::storage::test_chain::{Step, TestChain, account, holding, seeded_writes};
 use crate::testing::{SimulatedDisk, Survivors};
 
-const NEVER_FOLDS: RedbOptions = RedbOptions {
+pub(super) const NEVER_FOLDS: RedbOptions = RedbOptions {
     fold_bytes: usize::MAX,
     cache_bytes: 1 << 20,
     keep_records: KeepRecords::All,
@@ -22,7 +22,7 @@ const NEVER_FOLDS: RedbOptions = RedbOptions {
     verify_on_open: false,
     free_bytes_min: 0,
 };
-const ALWAYS_FOLDS: RedbOptions = RedbOptions { fold_bytes: 0, ..NEVER_FOLDS };
+pub(super) const ALWAYS_FOLDS: RedbOptions = RedbOptions { fold_bytes: 0, ..NEVER_FOLDS };
 const FOLDS_AT_TIMES: RedbOptions = RedbOptions { fold_bytes: 40_000, ..NEVER_FOLDS };
 
 /// A database in a directory that is removed with it.

@@ -19,7 +19,7 @@ use tos_runtime::{
 use self::facts::{Fact, Facts};
 use self::rules::{Model, assert_receipt};
 use self::workload::{PEOPLE, Workload};
-use crate::support::{SharedArtifacts, account, assert_same, genesis, setting, values};
+use crate::support::{Ends, SharedArtifacts, account, assert_same, genesis, setting, values};
 
 /// Blocks per chain.
 const BLOCKS_PER_CHAIN: u64 = 30;
@@ -37,7 +37,7 @@ fn config(seed: u64) -> EngineConfig {
 /// How often everything occurred, so that a run can show what it tried.
 #[derive(Default)]
 struct Coverage {
-    by_code: BTreeMap<u32, usize>,
+    ends: Ends,
     statuses: BTreeMap<String, usize>,
     foreseen: usize,
     metered: usize,
@@ -49,13 +49,13 @@ struct Coverage {
 impl Coverage {
     fn count(&mut self, outcome: &BlockOutcome) {
         for result in outcome.results() {
-            let (code, name) = match result {
-                Ok(receipt) => (receipt.status.code(), status_name(&receipt.status)),
-                Err(invalid) => (999, variant(invalid)),
+            let name = match result {
+                Ok(receipt) => status_name(&receipt.status),
+                Err(invalid) => variant(invalid),
             };
-            *self.by_code.entry(code).or_default() += 1;
             *self.statuses.entry(name).or_default() += 1;
         }
+        self.ends.count(outcome.results());
         self.parallel += outcome.metrics().parallel_transactions;
         let changes = outcome.change_set().changes().iter();
         self.deleted += changes.filter(|change| change.new.is_none()).count();
@@ -173,8 +173,8 @@ fn random_chains_do_what_an_independent_model_does() {
         coverage.foreseen += followed.model.foreseen;
         coverage.metered += followed.model.metered;
     }
-    let Coverage { by_code, statuses, foreseen, metered, parallel, deleted } = coverage;
-    let included: usize = by_code.iter().filter(|(code, _)| **code != 999).map(|it| it.1).sum();
+    let Coverage { ends, statuses, foreseen, metered, parallel, deleted } = coverage;
+    let (included, by_code) = (ends.included(), ends.by_code);
     println!("{included} transactions included, each executed twice and its money added up");
     println!("ends by status code: {by_code:?}");
     println!("by name: {statuses:?}");
