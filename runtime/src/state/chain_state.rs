@@ -15,7 +15,7 @@ mod values;
 use std::collections::BTreeMap;
 use std::hash::Hash;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use self::accounts::HotAccounts;
 pub(crate) use self::accounts::{Numbering, Row};
@@ -54,7 +54,8 @@ impl ChainState {
     /// knows that the storage has every applied change.
     pub(crate) fn trim(&self, entries_max: usize) {
         let generation = self.generation();
-        if self.accounts.len() + self.values.len() > entries_max {
+        debug_assert_eq!(self.len(), self.accounts.counted() + self.values.counted());
+        if self.len() > entries_max {
             self.accounts.trim(entries_max / 2, generation);
             self.values.trim(entries_max / 2, generation);
         }
@@ -101,6 +102,8 @@ const SHARDS: usize = 1024;
 /// cannot reach a result.
 struct HotMap<K, V> {
     entries: DashMap<K, Hot<V>, foldhash::fast::RandomState>,
+    /// How many there are: every commit asks, and the map would take each of its locks to tell.
+    count: AtomicUsize,
 }
 
 struct Hot<V> {
@@ -112,7 +115,8 @@ struct Hot<V> {
 impl<K: Eq + Hash, V> Default for HotMap<K, V> {
     fn default() -> Self {
         let hasher = foldhash::fast::RandomState::default();
-        Self { entries: DashMap::with_hasher_and_shard_amount(hasher, SHARDS) }
+        let entries = DashMap::with_hasher_and_shard_amount(hasher, SHARDS);
+        Self { entries, count: AtomicUsize::new(0) }
     }
 }
 
@@ -126,10 +130,19 @@ impl<K: Eq + Hash, V: Clone> HotMap<K, V> {
     }
 
     fn insert(&self, key: K, value: V, generation: u32) {
-        self.entries.insert(key, Hot { value, used: AtomicU32::new(generation) });
+        let hot = Hot { value, used: AtomicU32::new(generation) };
+        if self.entries.insert(key, hot).is_none() {
+            // Relaxed: who trims has the maps to itself.
+            self.count.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     fn len(&self) -> usize {
+        self.count.load(Ordering::Relaxed)
+    }
+
+    /// The same by the map itself.
+    fn counted(&self) -> usize {
         self.entries.len()
     }
 
@@ -141,6 +154,7 @@ impl<K: Eq + Hash, V: Clone> HotMap<K, V> {
     /// Forgets the entries that were not used in the last `age_max` blocks.
     fn forget_older(&self, age_max: u32, generation: u32) {
         self.entries.retain(|_, hot| age(generation, &hot.used) <= age_max);
+        self.count.store(self.entries.len(), Ordering::Relaxed);
     }
 }
 
@@ -166,4 +180,54 @@ fn age_limit(ages: impl Iterator<Item = u32>, keep: usize) -> u32 {
 /// How many blocks ago an entry was used.
 fn age(generation: u32, used: &AtomicU32) -> u32 {
     generation.wrapping_sub(used.load(Ordering::Relaxed))
+}
+
+#[cfg(test)]
+mod tests {
+    use tos_host_api::{Address, Amount, ContractId, PublicKey};
+
+    use super::*;
+    use crate::state::{AssetRecord, Change, ChangeSet, SlotKey};
+    use crate::storage::MemoryStorage;
+
+    #[test]
+    fn entries_are_counted_without_asking_the_maps() {
+        // The maps were asked after every commit and took 4,096 locks to answer.
+        let chain = ChainState::new(Arc::new(MemoryStorage::new()));
+        let address = |byte| Address::Key(PublicKey([byte; 32]));
+        let slot = |byte| SlotKey {
+            contract: ContractId([byte; 32]),
+            partition: address(byte),
+            key: [byte].into(),
+        };
+        let account = |native| Account { native: Amount(native), ..Account::default() };
+        let values = |byte| {
+            let record = AssetRecord { supply: Amount(9), burned: Amount(0) };
+            [
+                (StateKey::Account(address(byte)), StateValue::Account(account(5))),
+                (StateKey::Slot(slot(byte).into()), StateValue::Slot([1].into())),
+                (StateKey::Counter(slot(byte).into()), StateValue::Counter(7)),
+                (StateKey::Asset(tos_host_api::AssetId([byte; 32])), StateValue::Asset(record)),
+            ]
+        };
+        let change = |(key, value)| Change { key, old: None, new: Some(value) };
+        let apply = |bytes: std::ops::Range<u8>| {
+            let changes = bytes.flat_map(values).map(change).collect();
+            chain.apply(&ChangeSet::new(changes).expect("no key twice"));
+            let counted = chain.accounts.counted() + chain.values.counted();
+            assert_eq!(chain.len(), counted);
+            counted
+        };
+        // Read and found absent is kept, too.
+        for byte in [1, 1, 2] {
+            for (key, _) in values(byte) {
+                assert_eq!(chain.value(&key).expect("it is read"), None);
+            }
+        }
+        assert_eq!(chain.len(), 8);
+        assert_eq!([apply(2..5), apply(2..5), apply(4..7)], [16, 16, 24]);
+        chain.trim(8);
+        assert_eq!(chain.len(), 12, "those of the last block are left");
+        assert_eq!(apply(0..7), 28);
+    }
 }

@@ -6,17 +6,18 @@ use crate::support::{Ends, Fleet, Generator, Order, genesis, setting};
 
 /// People in the random chains: few, so that they meet often.
 const PEOPLE: u64 = 12;
-/// Blocks per chain; a fresh chain has cold caches and new contracts.
-const BLOCKS_PER_CHAIN: u64 = 20;
 
-/// More blocks with `TOS_EQUIVALENCE_BLOCKS`; `TOS_EQUIVALENCE_SEED` starts elsewhere.
+/// More blocks with `TOS_EQUIVALENCE_BLOCKS`; `TOS_EQUIVALENCE_SEED` starts elsewhere;
+/// `TOS_EQUIVALENCE_CHAIN` makes the chains longer: fewer new contracts, more history.
 #[test]
 fn random_blocks_come_out_the_same_at_every_thread_count() {
     let blocks = setting("TOS_EQUIVALENCE_BLOCKS", 320);
     let first_seed = setting("TOS_EQUIVALENCE_SEED", 1);
+    // A fresh chain has cold caches and new contracts.
+    let blocks_per_chain = setting("TOS_EQUIVALENCE_CHAIN", 20);
     let mut ends = Ends::default();
     let mut parallel = 0;
-    for chain in 0..blocks.div_ceil(BLOCKS_PER_CHAIN) {
+    for chain in 0..blocks.div_ceil(blocks_per_chain) {
         let seed = first_seed + chain;
         let fleet = Fleet::new(&genesis(PEOPLE), seed);
         let mut generator = Generator::new(PEOPLE, seed);
@@ -24,7 +25,7 @@ fn random_blocks_come_out_the_same_at_every_thread_count() {
         fleet.run(first, &format!("seed {seed}, first block"));
         let second = generator.second_block();
         fleet.run(second, &format!("seed {seed}, second block"));
-        for _ in 2..BLOCKS_PER_CHAIN {
+        for _ in 2..blocks_per_chain {
             let txs = generator.block(fleet.reference(), 60);
             let what = format!("seed {seed}, block {}", fleet.height().0 + 1);
             ends.count(fleet.run(txs, &what).results());

@@ -2,7 +2,7 @@
 //! shards of the DashMap are addressed by hash, as its own methods do it.
 
 use std::hash::BuildHasher;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use dashmap::{DashMap, SharedValue};
 
@@ -13,6 +13,8 @@ use crate::state::{EncodedChange, SlotKey, SlotRef};
 /// Offers no iteration over names or values, so its order cannot reach a result.
 pub(super) struct SlotMap<V> {
     entries: DashMap<SlotKey, HotSlot<V>, foldhash::fast::RandomState>,
+    /// How many there are, see [`super::HotMap`].
+    count: AtomicUsize,
 }
 
 struct HotSlot<V> {
@@ -27,7 +29,8 @@ struct HotSlot<V> {
 impl<V> Default for SlotMap<V> {
     fn default() -> Self {
         let hasher = foldhash::fast::RandomState::default();
-        Self { entries: DashMap::with_hasher_and_shard_amount(hasher, SHARDS) }
+        let entries = DashMap::with_hasher_and_shard_amount(hasher, SHARDS);
+        Self { entries, count: AtomicUsize::new(0) }
     }
 }
 
@@ -66,6 +69,7 @@ impl<V: Clone> SlotMap<V> {
             let hot = HotSlot { value, used, row: noted };
             let entry = (slot.to_key(), SharedValue::new(hot));
             shard.insert(hash, entry, |(key, _)| hasher.hash_one(key.by_ref()));
+            self.count.fetch_add(1, Ordering::Relaxed);
             row
         }
     }
@@ -93,6 +97,7 @@ impl<V: Clone> SlotMap<V> {
             change.with_slot(|slot| shard.get(*hash, |(key, _)| key.by_ref() == slot).is_some())
         });
         std::hint::black_box(known.count());
+        let before = shard.len();
         for &Place { hash, ref change, .. } in places {
             change.with_slot(|slot| {
                 let value = value(change);
@@ -111,9 +116,15 @@ impl<V: Clone> SlotMap<V> {
                 }
             });
         }
+        self.count.fetch_add(shard.len() - before, Ordering::Relaxed);
     }
 
     pub(super) fn len(&self) -> usize {
+        self.count.load(Ordering::Relaxed)
+    }
+
+    /// The same by the map itself.
+    pub(super) fn counted(&self) -> usize {
         self.entries.len()
     }
 
@@ -128,6 +139,7 @@ impl<V: Clone> SlotMap<V> {
             *hot.row.get_mut() = Row::NONE.0;
             age(generation, &hot.used) <= age_max
         });
+        self.count.store(self.entries.len(), Ordering::Relaxed);
     }
 
     fn shard(&self, hash: u64) -> usize {

@@ -40,6 +40,11 @@ impl HotValues {
         self.slots.len() + self.counters.len() + self.records.len()
     }
 
+    /// The same by the maps themselves.
+    pub(super) fn counted(&self) -> usize {
+        self.slots.counted() + self.counters.counted() + self.records.counted()
+    }
+
     /// Keeps the most recently used values: at most `keep`, or those used in this generation.
     /// Forgets all rows.
     pub(super) fn trim(&self, keep: usize, generation: u32) {
