@@ -201,6 +201,10 @@ bugs! {
     WritesOfTheHostForgotten: "8",
     /// Globals stay for the next call.
     GlobalsNotRestored: "8",
+    /// A call does not tell that it has changed a global.
+    ChangedGlobalsUntold: "8",
+    /// A call does not tell that it has written where those before it had not.
+    NewWritesUntold: "8",
     /// Memory that has grown stays for the next call.
     GrownMemoryKept: "8",
 

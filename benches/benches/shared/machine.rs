@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use tos_benches::bench::must;
 use tos_runtime::limits::MEMORY_EXPORT;
-use tos_runtime::prepare::{GAS_EXPORT, OperatorCosts, STACK_EXPORT, prepare};
+use tos_runtime::prepare::{EntryParams, GAS_EXPORT, OperatorCosts, STACK_EXPORT, prepare};
 use wasmtime::{Engine, Global, Linker, Memory, Module, Store, TypedFunc, Val};
 
 /// More than any run uses.
@@ -56,12 +56,17 @@ impl Sandbox {
     }
 }
 
+/// An entry of a module as it was written, or of a prepared one.
+enum Entry {
+    Plain(TypedFunc<(), ()>),
+    Metered { function: TypedFunc<EntryParams, i64>, gas: Global, stack: Global },
+}
+
 /// An instance and its entry `run`.
 pub(crate) struct Machine {
     store: Store<()>,
     memory: Memory,
-    entry: TypedFunc<(), ()>,
-    counters: Option<(Global, Global)>,
+    entry: Entry,
     fuelled: bool,
 }
 
@@ -73,11 +78,16 @@ impl Machine {
         link(&mut linker);
         let instance = must(linker.instantiate(&mut store, module));
         let memory = instance.get_memory(&mut store, MEMORY_EXPORT).expect("exports its memory");
-        let entry = must(instance.get_typed_func(&mut store, entry));
         let mut global = |name| instance.get_global(&mut store, name);
-        let counters = global(GAS_EXPORT).zip(global(STACK_EXPORT));
+        let entry = match global(GAS_EXPORT).zip(global(STACK_EXPORT)) {
+            None => Entry::Plain(must(instance.get_typed_func(&mut store, entry))),
+            Some((gas, stack)) => {
+                let function = must(instance.get_typed_func(&mut store, entry));
+                Entry::Metered { function, gas, stack }
+            }
+        };
         let fuelled = store.get_fuel().is_ok();
-        Self { store, memory, entry, counters, fuelled }
+        Self { store, memory, entry, fuelled }
     }
 
     /// Writes to the guest's memory.
@@ -92,21 +102,25 @@ impl Machine {
 
     /// Runs the entry once: how long it took.
     pub(crate) fn run(&mut self) -> Duration {
-        if let Some((gas, stack)) = self.counters {
-            must(gas.set(&mut self.store, Val::I64(PLENTY)));
+        if let Entry::Metered { stack, .. } = self.entry {
             must(stack.set(&mut self.store, Val::I32(STACK_WORDS)));
         }
         if self.fuelled {
             must(self.store.set_fuel(PLENTY as u64));
         }
         let started = Instant::now();
-        must(self.entry.call(&mut self.store, ()));
+        match &self.entry {
+            Entry::Plain(function) => must(function.call(&mut self.store, ())),
+            Entry::Metered { function, .. } => {
+                must(function.call(&mut self.store, (PLENTY, 0)));
+            }
+        }
         started.elapsed()
     }
 
     /// Units of gas that the last run of a metered module took.
     pub(crate) fn gas_units(&mut self) -> u64 {
-        let Some((gas, _)) = self.counters else { return 0 };
+        let Entry::Metered { gas, .. } = self.entry else { return 0 };
         let left = gas.get(&mut self.store).i64().expect("the counter is an i64");
         u64::try_from(PLENTY - left).expect("gas is never given back")
     }

@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, anyhow, ensure};
 use foldhash::{HashMap, HashMapExt as _};
 use tos_runtime::limits::{IMPORT_MODULE, MEMORY_EXPORT};
-use tos_runtime::prepare::{GAS_EXPORT, OperatorCosts, STACK_EXPORT, prepare};
+use tos_runtime::prepare::{EntryParams, OperatorCosts, STACK_EXPORT, prepare};
 use tos_runtime::{Block, BlockOutcome, PublicKey, Receipt, TransactionType};
-use wasmtime::{Caller, Global, Linker, Memory, Module, Store, TypedFunc, Val};
+use wasmtime::{Caller, Linker, Memory, Module, Store, TypedFunc, Val};
 
 use super::{Figure, Figures};
 use crate::stats::median_us;
@@ -129,8 +129,7 @@ impl Payment {
 struct Guest {
     store: Store<Host>,
     memory: Memory,
-    gas: Global,
-    transfer: TypedFunc<(), ()>,
+    transfer: TypedFunc<EntryParams, i64>,
     /// What the guest's writes replace, and where.
     image: (usize, Vec<u8>),
 }
@@ -160,11 +159,10 @@ impl Guest {
         let instance = wasm(linker.instantiate(&mut store, &module))?;
         let memory = instance.get_memory(&mut store, MEMORY_EXPORT).context("no memory")?;
         store.data_mut().memory = Some(memory);
-        let gas = instance.get_global(&mut store, GAS_EXPORT).context("no gas counter")?;
         let stack = instance.get_global(&mut store, STACK_EXPORT).context("no stack counter")?;
         wasm(stack.set(&mut store, Val::I32(STACK_WORDS)))?;
         let transfer = wasm(instance.get_typed_func(&mut store, "transfer"))?;
-        let mut guest = Self { store, memory, gas, transfer, image: (0, Vec::new()) };
+        let mut guest = Self { store, memory, transfer, image: (0, Vec::new()) };
         guest.find_image()?;
         Ok(guest)
     }
@@ -198,8 +196,7 @@ impl Guest {
 
     fn call(&mut self, payment: usize) -> Result<()> {
         self.store.data_mut().at = payment;
-        wasm(self.gas.set(&mut self.store, Val::I64(GAS_UNITS)))?;
-        wasm(self.transfer.call(&mut self.store, ()))
+        wasm(self.transfer.call(&mut self.store, (GAS_UNITS, 0))).map(drop)
     }
 }
 

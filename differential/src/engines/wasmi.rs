@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, bail};
 use tos_host_api::functions::{HOST_FUNCTIONS, HostFunctionSpec, ValueType};
 use tos_host_api::limits::{IMPORT_MODULE, MEMORY_EXPORT};
-use tos_runtime::prepare::{GAS_EXPORT, Prepared, STACK_EXPORT, global_export};
+use tos_runtime::prepare::{EntryParams, GAS_EXPORT, Prepared, STACK_EXPORT, global_export};
 use wasmi::{
     Caller, CompilationMode, Config, FuncType, Global, Linker, Memory, Module, Store, TrapCode,
     Val, ValType,
@@ -106,12 +106,11 @@ impl Program for Loaded {
             .map(|&index| global(&global_export(index)))
             .collect::<Result<_>>()?;
         let memory = instance.get_memory(&store, MEMORY_EXPORT).context("no memory")?;
-        gas.set(&mut store, Val::I64(call.gas))?;
         stack.set(&mut store, Val::I32(call.stack))?;
         store.data_mut().handles = Some(Handles { memory, gas, stack });
 
-        let entry = instance.get_typed_func::<(), ()>(&store, call.entry)?;
-        let result = entry.call(&mut store, ());
+        let entry = instance.get_typed_func::<EntryParams, i64>(&store, call.entry)?;
+        let result = entry.call(&mut store, (call.gas, 0));
         if let Err(error) = &result
             && store.data().host.stopped.is_none()
         {

@@ -6,7 +6,7 @@ use std::fmt;
 use anyhow::{Context, Result, anyhow, bail};
 use tos_host_api::functions::{HOST_FUNCTIONS, HostFunctionSpec, ValueType};
 use tos_host_api::limits::{IMPORT_MODULE, MEMORY_EXPORT, MEMORY_PAGES_MAX, TABLE_ELEMENTS_MAX};
-use tos_runtime::prepare::{GAS_EXPORT, Prepared, STACK_EXPORT, global_export};
+use tos_runtime::prepare::{EntryParams, GAS_EXPORT, Prepared, STACK_EXPORT, global_export};
 use wasmtime::{
     Caller, Config, FuncType, Global, InstanceAllocationStrategy, InstancePre, Linker, Memory,
     Module, OptLevel, PoolingAllocationConfig, RegallocAlgorithm, Store, Trap, Val, ValType,
@@ -163,13 +163,12 @@ impl Program for Loaded {
             .map(|&index| global(&global_export(index)))
             .collect::<Result<_>>()?;
         let memory = instance.get_memory(&mut store, MEMORY_EXPORT).context("no memory")?;
-        gas.set(&mut store, Val::I64(call.gas)).map_err(failed)?;
         stack.set(&mut store, Val::I32(call.stack)).map_err(failed)?;
         store.data_mut().handles = Some(Handles { memory, gas, stack });
 
-        let entry = instance.get_typed_func::<(), ()>(&mut store, call.entry);
+        let entry = instance.get_typed_func::<EntryParams, i64>(&mut store, call.entry);
         let entry = entry.map_err(failed)?;
-        let result = entry.call(&mut store, ());
+        let result = entry.call(&mut store, (call.gas, 0));
         if let Err(error) = &result
             && store.data().host.stopped.is_none()
         {

@@ -150,8 +150,11 @@ fn call_here(request: CallRequest<'_>, mut scope: Box<Scope>) -> (CallEnd, Box<S
     scope.frames.push(request.contract);
     let facts = InstanceFacts { memory: live.memory, meter: live.meter };
     live.store.data_mut().begin(&request, facts, scope);
-    let result = enter(&mut live, &request);
-    let used = Meter::used(&mut live.store, request.gas);
+    let (held, result) = match enter(&mut live, &request) {
+        Ok(units) => (Some(units), Ok(())),
+        Err(interrupt) => (None, Err(interrupt)),
+    };
+    let used = Meter::used(&mut live.store, request.gas, held);
     let state = live.store.data_mut();
     let return_data = std::mem::take(&mut state.return_data);
     let mut scope = state.scope.lend();
@@ -196,24 +199,27 @@ fn find(request: &CallRequest<'_>, scope: &mut Scope) -> Result<Box<Live>, Engin
     }
 }
 
-fn enter(live: &mut Live, request: &CallRequest<'_>) -> Result<(), Interrupt> {
+/// Runs the entry; the units of gas that the counter holds when it returns.
+fn enter(live: &mut Live, request: &CallRequest<'_>) -> Result<u64, Interrupt> {
     let gas = (request.gas, request.module.start_units);
     let words = request.stack_words;
     let unset = (live.stack_words != Some(words)).then_some(words);
-    live.meter.start(&mut live.store, gas, unset)?;
-    match live.run(request.entry)? {
-        Ok(()) => Ok(()),
+    let units = live.meter.start(&mut live.store, gas, unset)?;
+    match live.run(request.entry, units)? {
+        Ok(units) => Ok(units),
         Err(error) => Err(interrupt_of(&mut live.store, &error)),
     }
 }
 
 impl CallEnd {
+    #[cold]
     fn fault(error: EngineError) -> Self {
         Self { result: Err(error.into()), gas_used: Gas::ZERO, return_data: Vec::new() }
     }
 }
 
 /// Tells apart why a guest did not return.
+#[cold]
 fn interrupt_of(store: &mut Store<HostState>, error: &wasmtime::Error) -> Interrupt {
     if let Some(interrupt) = store.data_mut().interrupt.take() {
         return interrupt;

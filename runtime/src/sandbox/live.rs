@@ -4,8 +4,9 @@
 //! the next begins. What a guest can change is its memory and its mutable globals, nothing else:
 //! the gate lets no operator through that writes tables or drops segments, and host functions keep
 //! what they know in [`HostState`], which every call fills anew. Both are put back after a call
-//! that returned, memory where the guest and host functions have told that they wrote; see
-//! `prepare/writes.rs`. After a call that reverted nothing was told, and all of memory is put back. An
+//! that returned: memory where the guest and host functions have told that they wrote, see
+//! `prepare/writes.rs`, and globals if the entry has told that one is changed, see
+//! `prepare/entry.rs`. After a call that reverted nothing was told, and all of both is put back. An
 //! instance whose memory has grown, which cannot shrink, or whose call was halted, is dropped.
 
 use std::sync::{Arc, Weak};
@@ -14,7 +15,7 @@ use tos_host_api::limits;
 use wasmtime::{Global, Instance, Memory, Store, TypedFunc, Val};
 
 use super::call::HostState;
-use super::prepare::{WRITE_REACH, global_export};
+use super::prepare::{EntryParams, EntryResult, WRITE_REACH, global_export};
 use super::{CompiledModule, Meter, Written};
 use crate::error::EngineError;
 use crate::planted::{Bug, is_any_planted, planted};
@@ -45,11 +46,15 @@ pub(super) struct Live {
     /// The words of stack that the counter holds, if that is known.
     pub(super) stack_words: Option<u64>,
     /// The entries that were called so far.
-    entries: Vec<(Box<str>, TypedFunc<(), ()>)>,
+    entries: Vec<(Box<str>, TypedFunc<EntryParams, i64>)>,
     /// The guest's mutable globals with their initial values.
     globals: Vec<(Global, Val)>,
     /// Where the guest has written.
     written: Global,
+    /// What `written` holds before a call.
+    union: i32,
+    /// Whether the last call may have changed what `globals` and `written` held before.
+    globals_differ: bool,
     /// Pages of initial memory.
     pages: u64,
     /// Its module, as long as anybody has it.
@@ -94,17 +99,23 @@ impl Live {
             entries: Vec::new(),
             globals,
             written,
+            union: 0,
+            globals_differ: false,
             pages: module.info.memory_pages_min,
             module: Arc::downgrade(&module.identity),
         })
     }
 
-    /// Runs an entry that the module exports. The function is not cloned for it: its type is counted
-    /// by all workers together.
+    /// Runs an entry that the module exports with so many units of gas; what is left of them. The
+    /// function is not cloned for it: its type is counted by all workers together.
     ///
     /// # Errors
     /// The outer one is the engine's, the inner one says how the guest was stopped.
-    pub(super) fn run(&mut self, name: &str) -> Result<wasmtime::Result<()>, EngineError> {
+    pub(super) fn run(
+        &mut self,
+        name: &str,
+        units: i64,
+    ) -> Result<wasmtime::Result<u64>, EngineError> {
         let found = match self.entries.iter().position(|(known, _)| **known == *name) {
             Some(found) => found,
             None => {
@@ -113,13 +124,20 @@ impl Live {
                 self.entries.len() - 1
             }
         };
-        Ok(self.entries[found].1.call(&mut self.store, ()))
+        self.globals_differ = true;
+        let ended = self.entries[found].1.call(&mut self.store, (units, self.union));
+        Ok(ended.map(|result| {
+            let result = EntryResult(result);
+            self.globals_differ = result.globals_differ();
+            result.gas_left()
+        }))
     }
 
     /// Makes the instance what a fresh one is; `false` if it has to go.
     pub(super) fn restore(&mut self, module: &CompiledModule, ended: Ended) -> bool {
         let told = match ended {
-            Ended::Returned => self.written.get(&mut self.store).i32(),
+            Ended::Returned if self.globals_differ => self.written.get(&mut self.store).i32(),
+            Ended::Returned => Some(self.union),
             Ended::Stopped => None,
         };
         let unknown = planted(Bug::WritesOfTheHostForgotten);
@@ -148,10 +166,14 @@ impl Live {
             module.image.matches(memory) || is_any_planted(),
             "a call left traces in {ended:?}"
         );
+        if !self.globals_differ {
+            return true;
+        }
+        let stays = told.filter(|union| (0..=UNION_KEPT_MAX).contains(union));
+        self.union = stays.unwrap_or(0);
         let kept = if planted(Bug::GlobalsNotRestored) { 0 } else { self.globals.len() };
-        let written = (self.written, Val::I32(0));
-        let stays = told.is_some_and(|union| (0..=UNION_KEPT_MAX).contains(&union));
-        let mut globals = self.globals[..kept].iter().chain((!stays).then_some(&written));
+        let written = (self.written, Val::I32(self.union));
+        let mut globals = self.globals[..kept].iter().chain([&written]);
         globals.all(|(global, initial)| global.set(&mut self.store, *initial).is_ok())
     }
 
@@ -170,6 +192,7 @@ impl Live {
     }
 }
 
+#[cold]
 fn not_instantiated(error: wasmtime::Error) -> EngineError {
     EngineError::Sandbox(format!("cannot instantiate: {error:#}"))
 }

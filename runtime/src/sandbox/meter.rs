@@ -1,9 +1,10 @@
 //! Gas and stack of a running call: two counters inside the prepared module, see `prepare/`. The
 //! only place that reads and writes them.
 //!
-//! Reaching a counter takes longer than most host functions do. What they charge is therefore
-//! owed at first, up to [`OWED_GAS_MAX`], and taken from the counter when that is exceeded, when
-//! the call ends, or before something happens that a rollback would not undo. Gas only ever becomes
+//! Reaching a counter takes longer than most host functions do. A call's gas is therefore the
+//! entry's argument and its result, see `prepare/entry.rs`, and what host functions charge is owed
+//! at first, up to [`OWED_GAS_MAX`]: it is taken from the counter when that is exceeded, when the
+//! call ends, or before something happens that a rollback would not undo. Gas only ever becomes
 //! less, and what is found missing then was missing before: a call from which more was charged than
 //! it was given has run out of gas, whatever it did afterwards, and nothing of that stays. So this
 //! changes no receipt; it lets a call that runs out of gas run on for as long as what it may owe is
@@ -57,22 +58,24 @@ impl Meter {
         Ok(Self { gas: global(&exports.gas)?, stack: global(&exports.stack)? })
     }
 
-    /// Sets the counters to this much gas, less the price of the start, and to this much stack,
-    /// unless that is what they hold.
+    /// Makes ready for a call with this much gas and stack, unless the counter of the latter holds
+    /// that; the units of gas that the call begins with, less the price of the start.
     pub(super) fn start(
         self,
         mut store: impl AsContextMut<Data = HostState>,
         (gas, start_units): (Gas, u64),
         stack_words: Option<u64>,
-    ) -> Result<(), Interrupt> {
+    ) -> Result<i64, Interrupt> {
         let units = gas.min(Self::GAS_MAX).0 * UNITS_PER_GAS;
-        let left = units.checked_sub(start_units);
-        self.set_units(&mut store, left.unwrap_or(0))?;
+        let Some(left) = units.checked_sub(start_units) else {
+            self.set_units(&mut store, 0)?;
+            return Err(HaltReason::OutOfGas.into());
+        };
         if let Some(words) = stack_words {
             let words = i32::try_from(words).unwrap_or(i32::MAX);
             self.stack.set(&mut store, Val::I32(words)).map_err(failed)?;
         }
-        left.map(|_| ()).ok_or_else(|| HaltReason::OutOfGas.into())
+        Ok(in_counter(left))
     }
 
     /// The counters of the instance that a store runs.
@@ -82,11 +85,17 @@ impl Meter {
     }
 
     /// Gas used of what [`Meter::start`] was given; `None` when more was charged than there was.
+    /// `held` are the units in the counter, if they are known.
     pub(super) fn used(
-        store: impl AsContextMut<Data = HostState>,
+        mut store: impl AsContextMut<Data = HostState>,
         given: Gas,
+        held: Option<u64>,
     ) -> Result<Option<Gas>, EngineError> {
-        let Some(left) = Self::left(store)? else { return Ok(None) };
+        let held = match held {
+            Some(held) => held,
+            None => Self::held(&mut store)?,
+        };
+        let Some(left) = less_owed(store, held) else { return Ok(None) };
         let left = Gas(left / UNITS_PER_GAS);
         // What the counter does not hold, no guest lives long enough to use.
         let used = given.min(Self::GAS_MAX).checked_sub(left).ok_or_else(|| {
@@ -100,9 +109,14 @@ impl Meter {
     pub(crate) fn left(
         mut store: impl AsContextMut<Data = HostState>,
     ) -> Result<Option<u64>, EngineError> {
+        let held = Self::held(&mut store)?;
+        Ok(less_owed(store, held))
+    }
+
+    /// Units in the counter; none when the guest asked for more than there were.
+    fn held(mut store: impl AsContextMut<Data = HostState>) -> Result<u64, EngineError> {
         let held = Self::of(&store)?.gas.get(&mut store).i64().ok_or_else(missing)?;
-        let owed = std::mem::take(&mut store.as_context_mut().data_mut().owed_units);
-        Ok(u64::try_from(held).unwrap_or(0).checked_sub(owed))
+        Ok(u64::try_from(held).unwrap_or(0))
     }
 
     /// Keeps what a host function leaves of a purse until the next one.
@@ -147,9 +161,19 @@ impl Meter {
         mut store: impl AsContextMut<Data = HostState>,
         units: u64,
     ) -> Result<(), EngineError> {
-        let value = i64::try_from(units).unwrap_or(i64::MAX);
-        self.gas.set(&mut store, Val::I64(value)).map_err(failed)
+        self.gas.set(&mut store, Val::I64(in_counter(units))).map_err(failed)
     }
+}
+
+/// Units as the counter holds them: [`Meter::GAS_MAX`] is less than it can hold.
+fn in_counter(units: u64) -> i64 {
+    i64::try_from(units).unwrap_or(i64::MAX)
+}
+
+/// What the counter holds less what is owed, which is forgotten.
+fn less_owed(mut store: impl AsContextMut<Data = HostState>, held: u64) -> Option<u64> {
+    let owed = std::mem::take(&mut store.as_context_mut().data_mut().owed_units);
+    held.checked_sub(owed)
 }
 
 impl Purse {
@@ -186,10 +210,12 @@ impl Purse {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Unknown;
 
+#[cold]
 fn missing() -> EngineError {
     EngineError::Bug("a prepared module does not export its counters".into())
 }
 
+#[cold]
 fn failed(error: wasmtime::Error) -> EngineError {
     EngineError::Bug(format!("counter of a prepared module: {error:#}"))
 }

@@ -387,6 +387,16 @@ const EXECUTING: &[Caught] = &[
         "laws::instances::law_1_instances_that_live_on_are_as_good_as_fresh_ones",
     ),
     bug(
+        "ChangedGlobalsUntold",
+        Suite,
+        "laws::instances::law_1_instances_that_live_on_are_as_good_as_fresh_ones",
+    ),
+    bug(
+        "NewWritesUntold",
+        Suite,
+        "laws::instances::law_1_instances_that_live_on_are_as_good_as_fresh_ones",
+    ),
+    bug(
         "GrownMemoryKept",
         Suite,
         "laws::instances::law_1_instances_that_live_on_are_as_good_as_fresh_ones",

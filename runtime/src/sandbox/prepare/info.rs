@@ -4,8 +4,8 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use tos_host_api::HostFunction;
 use tos_host_api::limits::{CONSTRUCTOR_ENTRY, MIGRATE_ENTRY};
 
-/// Export of a prepared module: the gas left, a mutable `i64`, in units ([`UNITS_PER_GAS`]). Set it
-/// before a call and read it after. Below zero: the call asked for more gas than there was.
+/// Export of a prepared module: the gas left, a mutable `i64`, in units ([`UNITS_PER_GAS`]). An entry
+/// sets it to its argument. Below zero: the call asked for more gas than there was.
 ///
 /// [`UNITS_PER_GAS`]: super::UNITS_PER_GAS
 pub const GAS_EXPORT: &str = "tos:gas";

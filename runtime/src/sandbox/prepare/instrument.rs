@@ -1,5 +1,7 @@
 //! Writes the prepared module: the accepted one, metered, without what does not run.
 
+use std::collections::BTreeMap;
+
 use tos_host_api::limits::{MEMORY_EXPORT, TABLE_ELEMENTS_MAX};
 use wasm_encoder::reencode::{self, Reencode, RoundtripReencoder};
 use wasm_encoder::{
@@ -10,6 +12,7 @@ use wasm_encoder::{
 use wasmparser::{ExternalKind, FuncType, FunctionBody, Parser, Payload};
 
 use super::costs::OperatorCosts;
+use super::entry::{self, GuestGlobal};
 use super::function::{Counters, Plan};
 use super::gate::{FEATURES, Inspection};
 use super::info::{self, GAS_EXPORT, ModuleInfo, STACK_EXPORT, WRITTEN_EXPORT};
@@ -61,6 +64,12 @@ struct Guest {
     /// Type of each defined function.
     functions: Vec<u32>,
     globals: u32,
+    /// Those that change.
+    mutable_globals: Vec<GuestGlobal>,
+    /// Imported functions.
+    imported: u32,
+    /// Functions that are entries under one or more names, and what is exported for them.
+    entries: BTreeMap<u32, u32>,
     /// Bodies written so far.
     bodies: usize,
 }
@@ -70,6 +79,12 @@ impl Guest {
     /// the guest can write reaches them.
     fn counters(&self) -> Counters {
         Counters { gas: self.globals, stack: self.globals + 1, written: self.globals + 2 }
+    }
+
+    /// What is exported for an entry: functions behind all of the guest's.
+    fn exported(&mut self, entry: u32) -> u32 {
+        let next = self.imported + (self.functions.len() + self.entries.len()) as u32;
+        *self.entries.entry(entry).or_insert(next)
     }
 }
 
@@ -93,6 +108,7 @@ pub(super) fn instrument(
         }
     }
     inject(&mut output, &inspection.info, &guest);
+    add_entries(&mut output, &guest);
     Ok(output.finish())
 }
 
@@ -136,6 +152,18 @@ fn inject(output: &mut Output, info: &ModuleInfo, guest: &Guest) {
     }
 }
 
+/// Adds what is exported for entries.
+fn add_entries(output: &mut Output, guest: &Guest) {
+    let ty = guest.types.len() as u32;
+    output.types.ty().function(entry::PARAMS, [entry::RESULT]);
+    let mut entries: Vec<_> = guest.entries.iter().collect();
+    entries.sort_unstable_by_key(|(_, exported)| **exported);
+    for (entry, _) in entries {
+        output.functions.function(ty);
+        output.code.function(&entry::write(*entry, guest.counters(), &guest.mutable_globals));
+    }
+}
+
 /// Carries a section over; custom sections stay behind.
 fn copy(
     payload: Payload<'_>,
@@ -152,6 +180,8 @@ fn copy(
             reencoder.parse_type_section(&mut output.types, section)
         }
         Payload::ImportSection(section) => {
+            // All of them are functions.
+            guest.imported = section.count();
             reencoder.parse_import_section(&mut output.imports, section)
         }
         Payload::FunctionSection(section) => {
@@ -181,13 +211,21 @@ fn copy(
         }
         Payload::GlobalSection(section) => {
             guest.globals = section.count();
+            for (index, global) in (0..).zip(section.clone()) {
+                let global = global?;
+                if global.ty.mutable {
+                    let known = GuestGlobal::new(index, &global.init_expr);
+                    guest.mutable_globals.push(known.ok_or(reencode::Error::InvalidConstExpr)?);
+                }
+            }
             reencoder.parse_global_section(&mut output.globals, section)
         }
         Payload::ExportSection(section) => {
             for export in section {
                 let export = export?;
                 if export.kind == ExternalKind::Func && info.is_entry_point(export.name) {
-                    output.exports.export(export.name, ExportKind::Func, export.index);
+                    let exported = guest.exported(export.index);
+                    output.exports.export(export.name, ExportKind::Func, exported);
                 }
             }
             Ok(())

@@ -63,8 +63,9 @@
 //!
 //! # What the host does
 //!
-//! Before a call it sets [`GAS_EXPORT`] and [`STACK_EXPORT`]; a host function reads and lowers the
-//! gas in between, and a nested contract starts with what is left of both. When a call ended in a
+//! Before a call it sets [`STACK_EXPORT`]; the gas goes in as an argument and comes back as the
+//! result, see `entry.rs`. In between, a host function reads and lowers it in [`GAS_EXPORT`], and a
+//! nested contract starts with what is left of both. When a call ended in a
 //! trap, the counters tell why: gas below zero is out of gas, stack below zero is the stack limit,
 //! otherwise the guest trapped. No trap code of any engine is consulted. After a trap other than by
 //! `unreachable` the gas is what it was at the last call or return, the same everywhere; a halted
@@ -98,6 +99,7 @@
 
 mod bodies;
 mod costs;
+mod entry;
 mod frames;
 mod function;
 mod gate;
@@ -119,6 +121,7 @@ use thiserror::Error;
 use wasmparser::Validator;
 
 pub use costs::{OperatorCosts, START_PAGES, UNITS_PER_GAS};
+pub use entry::{EntryParams, EntryResult};
 pub use gate::check;
 pub use info::{GAS_EXPORT, ModuleInfo, STACK_EXPORT, WRITTEN_EXPORT, global_export};
 pub use operators::OperatorClass;
@@ -126,7 +129,7 @@ pub use rejection::{Container, Excerpt, Place, Reason, Rejection};
 pub use writes::WRITE_REACH;
 
 /// Version of what preparation makes of a module. Part of the key of a compiled artifact.
-pub const PREPARE_VERSION: u32 = 3;
+pub const PREPARE_VERSION: u32 = 4;
 
 /// Custom section whose content is handed on: a contract's description of itself.
 pub const DESCRIPTION_SECTION: &str = "tos.description";

@@ -10,7 +10,7 @@ use super::*;
 use crate::sandbox::call::with_stack;
 use crate::sandbox::limiter::Limiter;
 use crate::sandbox::permits::CallPermits;
-use crate::sandbox::prepare::{OperatorCosts, prepare};
+use crate::sandbox::prepare::{EntryParams, OperatorCosts, STACK_EXPORT, prepare};
 use crate::sandbox::{Modules, ModulesConfig, Preparation, artifact};
 use crate::storage::MemoryStorage;
 use crate::{EngineConfig, Hash};
@@ -402,16 +402,11 @@ fn line_27_a_fresh_instance_knows_nothing_of_the_last() {
     for _ in 0..3 {
         let mut store = Store::new(&engine, ());
         let instance = instances.instantiate(&mut store).expect("the place is free again");
-        for counter in [crate::prepare::GAS_EXPORT, crate::prepare::STACK_EXPORT] {
-            let counter = instance.get_global(&mut store, counter).expect("it is exported");
-            let full = match counter.ty(&store).content() {
-                wasmtime::ValType::I64 => wasmtime::Val::I64(1 << 40),
-                _ => wasmtime::Val::I32(1_000),
-            };
-            counter.set(&mut store, full).expect("it is mutable");
-        }
-        let mark = instance.get_typed_func::<(), ()>(&mut store, "mark").expect("exported");
-        mark.call(&mut store, ()).expect("nothing is left of the last instance");
+        let stack = instance.get_global(&mut store, STACK_EXPORT).expect("it is exported");
+        stack.set(&mut store, wasmtime::Val::I32(1_000)).expect("it is mutable");
+        let mark = instance.get_typed_func::<EntryParams, i64>(&mut store, "mark");
+        let marked = mark.expect("exported").call(&mut store, (1 << 40, 0));
+        marked.expect("nothing is left of the last instance");
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use wasmtime::{Config, Engine, Instance, Linker, Module, OptLevel, RegallocAlgorithm, Store, Val};
 
-use super::super::{GAS_EXPORT, OperatorCosts, STACK_EXPORT, prepare};
+use super::super::{EntryParams, EntryResult, GAS_EXPORT, OperatorCosts, STACK_EXPORT, prepare};
 
 /// Plenty of either.
 pub(super) const GAS: i64 = 1 << 40;
@@ -119,11 +119,13 @@ impl Machine {
 
     /// Calls an entry with so much gas and stack.
     pub(super) fn run(&mut self, entry: &str, gas: i64, stack: i32) -> Outcome {
-        self.set(GAS_EXPORT, Val::I64(gas));
         self.set(STACK_EXPORT, Val::I32(stack));
-        let function = self.instance.get_typed_func::<(), ()>(&mut self.store, entry);
-        let result = function.expect("entry").call(&mut self.store, ());
+        let function = self.instance.get_typed_func::<EntryParams, i64>(&mut self.store, entry);
+        let result = function.expect("entry").call(&mut self.store, (gas, 0));
         let (gas_left, stack_left) = (self.gas(), self.stack());
+        if let Ok(told) = result {
+            assert_eq!(EntryResult(told).gas_left() as i64, gas_left, "it tells what it holds");
+        }
         let ended = match (gas_left < 0, stack_left < 0, result.is_ok()) {
             (false, false, true) => Ended::Completed,
             (true, false, false) => Ended::OutOfGas,

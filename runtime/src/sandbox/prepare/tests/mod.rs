@@ -1,5 +1,6 @@
 //! Tests of the gate and of metering. Programs run on wasmtime with nothing else of the engine.
 
+mod entry;
 mod gate;
 mod generated;
 mod generator;
