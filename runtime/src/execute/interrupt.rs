@@ -16,18 +16,21 @@ pub(crate) enum Interrupt {
 }
 
 impl From<EngineError> for Interrupt {
+    #[cold]
     fn from(error: EngineError) -> Self {
         Self::Fault(Box::new(error))
     }
 }
 
 impl From<HaltReason> for Interrupt {
+    #[cold]
     fn from(reason: HaltReason) -> Self {
         Self::Halt(reason)
     }
 }
 
 impl From<RevertReason> for Interrupt {
+    #[cold]
     fn from(reason: RevertReason) -> Self {
         Self::Revert(reason)
     }

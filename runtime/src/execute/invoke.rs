@@ -95,6 +95,7 @@ impl Executor {
     }
 }
 
+#[cold]
 fn not_its_limit() -> Interrupt {
     EngineError::Bug("a transaction's gas does not add up to its limit".into()).into()
 }

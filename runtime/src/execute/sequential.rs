@@ -62,6 +62,7 @@ fn execute_watched(
 
 /// Executes a transaction and publishes what it changed. `batch` must grow from one transaction to
 /// the next that conflicts with it; in block order the index itself does.
+#[inline]
 pub(super) fn execute_one(
     executor: &mut Executor,
     tx: &VerifiedTransaction,

@@ -245,7 +245,7 @@ impl Executor {
             }
             Err(Interrupt::Fault(error)) => return Err(*error),
         };
-        let over = || EngineError::Bug(format!("gas used {gas_used} is above the limit"));
+        let over = || above_the_limit(gas_used);
         let fee = gas_used.0.checked_mul(tx.tx.gas_price.0).ok_or_else(over)?;
         let free = planted(Bug::NoFeeOnHalt) && matches!(status, ExecutionStatus::Halted(_));
         let fee = if free { 0 } else { fee };
@@ -302,6 +302,11 @@ impl Rare {
         let any = !burned.is_empty() || code.is_some() || !messages.is_empty();
         any.then(|| Box::new(self))
     }
+}
+
+#[cold]
+fn above_the_limit(gas_used: Gas) -> EngineError {
+    EngineError::Bug(format!("gas used {gas_used} is above the limit"))
 }
 
 /// Native units the transaction moves away from its source, besides fees.

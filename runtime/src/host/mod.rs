@@ -85,6 +85,7 @@ fn cross<R>(
 ) -> wasmtime::Result<R> {
     let result = within(caller, spec, body);
     result.map_err(|interrupt| {
+        std::hint::cold_path();
         caller.data_mut().interrupt = Some(interrupt);
         wasmtime::Error::new(Stopped)
     })
@@ -111,6 +112,7 @@ fn within<R>(
 struct Stopped;
 
 impl HostCall<'_, '_> {
+    #[inline]
     fn enter(&mut self) -> Result<(), Interrupt> {
         let spec = self.spec;
         if self.caller.data().frame.read_only && !spec.in_view {
@@ -120,6 +122,7 @@ impl HostCall<'_, '_> {
     }
 
     /// Charges the guest.
+    #[inline]
     fn charge(&mut self, gas: u64) -> Result<(), Interrupt> {
         loop {
             match self.gas.charge(gas) {
@@ -131,6 +134,7 @@ impl HostCall<'_, '_> {
 
     /// Takes what the guest owes from its counter; halts if it does not have that. Whoever is about
     /// to do what a rollback does not undo settles first.
+    #[cold]
     fn settle(&mut self) -> Result<(), Interrupt> {
         let Purse::Owed(units) = self.gas else { return Ok(()) };
         self.caller.data_mut().owed_units = units;
@@ -169,6 +173,7 @@ impl HostCall<'_, '_> {
     }
 
     /// The guest's memory and, beside it, the state.
+    #[inline]
     fn memory(&mut self) -> (GuestMemory<'_>, &mut HostState) {
         match self.caller.data().instance {
             Some(InstanceFacts { memory, .. }) => {

@@ -47,6 +47,7 @@ impl<'a> GuestMemory<'a> {
     }
 
     /// The bytes at `pointer`. An empty range is allowed anywhere.
+    #[inline]
     pub(crate) fn read(&self, pointer: u32, len: u32) -> Result<&[u8], Interrupt> {
         if len == 0 {
             return Ok(&[]);
@@ -56,12 +57,14 @@ impl<'a> GuestMemory<'a> {
     }
 
     /// The `N` bytes at `pointer`.
+    #[inline]
     pub(crate) fn array<const N: usize>(&self, pointer: u32) -> Result<[u8; N], Interrupt> {
         let bytes = self.read(pointer, N as u32)?;
         bytes.try_into().map_err(|_| self.out_of_bounds())
     }
 
     /// Copies bytes to `pointer`; all of them or none.
+    #[inline]
     pub(crate) fn write(&mut self, pointer: u32, bytes: &[u8]) -> Result<(), Interrupt> {
         if bytes.is_empty() {
             return Ok(());
@@ -92,6 +95,7 @@ impl<'a> GuestMemory<'a> {
     }
 
     /// The address encoded at `pointer`.
+    #[inline]
     pub(crate) fn address(&self, pointer: u32) -> Result<Address, Interrupt> {
         Address::from_bytes(&self.array::<{ Address::ENCODED_LEN }>(pointer)?)
             .ok_or(Interrupt::Halt(HaltReason::InvalidAddress(self.function)))
@@ -102,6 +106,7 @@ impl<'a> GuestMemory<'a> {
         self.array(pointer).map(AssetId)
     }
 
+    #[cold]
     fn out_of_bounds(&self) -> Interrupt {
         Interrupt::Halt(HaltReason::MemoryOutOfBounds(self.function))
     }

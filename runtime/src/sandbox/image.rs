@@ -56,7 +56,7 @@ impl Image {
         memory
             .chunks(BLOCK_LEN)
             .enumerate()
-            .all(|(number, part)| *part == self.block(number)[..part.len()])
+            .all(|(number, part)| *part == self.block(number).unwrap_or(&ZEROS)[..part.len()])
     }
 
     /// Makes a range of `memory` what it is in the initial memory.
@@ -67,16 +67,19 @@ impl Image {
             let (number, from) = (at / BLOCK_LEN, at % BLOCK_LEN);
             let stop = end.min((number + 1) * BLOCK_LEN);
             let part = &mut memory[at..stop];
-            part.copy_from_slice(&self.block(number)[from..from + part.len()]);
+            match self.block(number) {
+                Some(block) => part.copy_from_slice(&block[from..from + part.len()]),
+                // Reading zeros would take as much of the cache as writing them.
+                None => part.fill(0),
+            }
             at = stop;
         }
     }
 
-    fn block(&self, number: usize) -> &[u8; BLOCK_LEN] {
-        match self.blocks.binary_search_by_key(&number, |(number, _)| *number as usize) {
-            Ok(found) => &self.blocks[found].1,
-            Err(_) => &ZEROS,
-        }
+    /// A block, if it is not all zeros.
+    fn block(&self, number: usize) -> Option<&[u8; BLOCK_LEN]> {
+        let found = self.blocks.binary_search_by_key(&number, |(number, _)| *number as usize);
+        found.ok().map(|found| &*self.blocks[found].1)
     }
 }
 

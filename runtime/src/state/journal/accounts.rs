@@ -8,6 +8,7 @@ use crate::execute::Interrupt;
 
 impl Journal {
     /// The draft at a position with nonce and native balance loaded.
+    #[inline]
     fn loaded(&mut self, position: usize) -> &mut AccountDraft {
         let draft = &mut self.drafts[position];
         if !draft.loaded {
@@ -104,6 +105,7 @@ impl Journal {
         self.burned.push((asset, amount));
     }
 
+    #[inline]
     fn set_balance(&mut self, position: usize, asset: &AssetId, balance: u64) {
         if asset.is_native() {
             let draft = self.loaded(position);
@@ -159,7 +161,7 @@ impl Journal {
     ) -> Result<(), Interrupt> {
         let position = self.find(&Address::Contract(*id), AccessMode::Write, by)?;
         let draft = &mut self.drafts[position];
-        let before = draft.contract.replace(record);
+        let before = draft.contract.replace(record).map(Box::new);
         draft.touched = true;
         self.undo.push(Undo::Contract { position, record: before });
         Ok(())

@@ -71,11 +71,30 @@ pub(crate) struct AssetDraft {
 
 /// What a change replaced.
 enum Undo {
-    Native { position: usize, native: u64, added: u64 },
-    Asset { position: usize, index: usize, balance: u64, added: u64 },
-    Slot { index: usize, before: SlotNow },
-    Counter { index: usize, before: CounterNow },
-    Contract { position: usize, record: Option<ContractRecord> },
+    Native {
+        position: usize,
+        native: u64,
+        added: u64,
+    },
+    Asset {
+        position: usize,
+        index: usize,
+        balance: u64,
+        added: u64,
+    },
+    Slot {
+        index: usize,
+        before: SlotNow,
+    },
+    Counter {
+        index: usize,
+        before: CounterNow,
+    },
+    /// In a box: what is rare must not make room for everything else.
+    Contract {
+        position: usize,
+        record: Option<Box<ContractRecord>>,
+    },
 }
 
 /// A place in the journal to return to.
@@ -184,7 +203,7 @@ impl Journal {
                     self.counters.at(index).draft.now = before;
                 }
                 Some(Undo::Contract { position, record }) => {
-                    self.drafts[position].contract = record;
+                    self.drafts[position].contract = record.map(|record| *record);
                 }
                 None => break,
             }
@@ -208,6 +227,7 @@ impl Journal {
     }
 
     /// Finds an account in the access set with a mode that permits `needed`.
+    #[inline]
     fn find(
         &self,
         account: &Address,
@@ -224,11 +244,7 @@ impl Journal {
             Some(position) if permits_by_mistake(self.drafts[position].mode, needed) => {
                 Ok(position)
             }
-            _ => Err(Interrupt::Halt(HaltReason::UndeclaredAccess {
-                account: *account,
-                needed,
-                host_function: by,
-            })),
+            _ => Err(undeclared(account, needed, by)),
         }
     }
 }
@@ -244,6 +260,12 @@ fn permits_by_mistake(mode: AccessMode, needed: AccessMode) -> bool {
     }
 }
 
+#[cold]
+fn undeclared(account: &Address, needed: AccessMode, by: HostFunction) -> Interrupt {
+    HaltReason::UndeclaredAccess { account: *account, needed, host_function: by }.into()
+}
+
+#[cold]
 fn overflow(what: &'static str, account: Address) -> Interrupt {
     EngineError::Overflow { what, account }.into()
 }

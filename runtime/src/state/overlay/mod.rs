@@ -203,6 +203,7 @@ impl Overlay {
         std::hint::black_box(transfers.fold(0, touched));
     }
 
+    #[inline]
     fn claim(
         &self,
         account: AccountIdx,
@@ -304,6 +305,7 @@ impl Overlay {
     }
 }
 
+#[cold]
 fn overflow(what: &'static str, account: Address) -> EngineError {
     EngineError::Overflow { what, account }
 }
