@@ -11,7 +11,7 @@ use crate::planted::{Bug, planted};
 use crate::schedule::Schedule;
 use crate::state::ChangeSet;
 use crate::storage::{BlockHeader, BlockRecord};
-use crate::types::{Block, BlockContext, Receipt};
+use crate::types::{Block, BlockContext, Event, Receipt};
 
 /// The result of a transaction in its block.
 pub(crate) type TxResult = Result<Receipt, InvalidTransaction>;
@@ -166,21 +166,36 @@ const RESULT_LEN_GUESS_MAX: usize = 1_024;
 const PLAIN_RESULT_LEN: usize = 1 + 1 + 8 + 8 + 1 + 4 + 4;
 
 /// Appends what `borsh` derives for a result. Most receipts say how much gas was used, at what
-/// price, and nothing else; those are written in one go.
+/// price, and nothing else but events; what there is of those is written in one go.
 fn encode_result(result: &TxResult, out: &mut Vec<u8>) {
     if let Ok(Receipt { status, gas_used, fee, contract: None, return_data, events }) = result
         && status.is_success()
         && return_data.is_empty()
-        && events.is_empty()
     {
         let mut bytes = [0; PLAIN_RESULT_LEN];
         bytes[0] = 1;
         bytes[2..10].copy_from_slice(&gas_used.0.to_le_bytes());
         bytes[10..18].copy_from_slice(&fee.0.to_le_bytes());
+        bytes[PLAIN_RESULT_LEN - 4..].copy_from_slice(&count(events));
         out.extend_from_slice(&bytes);
+        for Event { contract, topics, data } in events {
+            out.extend_from_slice(&contract.0);
+            out.extend_from_slice(&count(topics));
+            topics.iter().for_each(|topic| out.extend_from_slice(&topic.0));
+            out.extend_from_slice(&count(data));
+            out.extend_from_slice(data);
+        }
     } else {
         borsh::to_writer(out, result).expect("writing to a Vec cannot fail");
     }
+}
+
+/// The length of a list, as it is encoded.
+///
+/// # Panics
+/// Never: what a contract can emit is limited to far less.
+fn count<T>(list: &[T]) -> [u8; 4] {
+    u32::try_from(list.len()).expect("events are limited").to_le_bytes()
 }
 
 /// The sum of the fees in these results.
@@ -256,7 +271,7 @@ mod tests {
     use tos_host_api::{ContractId, Gas};
 
     use super::*;
-    use crate::types::{Event, ExecutionStatus, RevertReason};
+    use crate::types::{ExecutionStatus, RevertReason};
 
     #[test]
     fn results_are_encoded_as_borsh_does() {
@@ -268,12 +283,20 @@ mod tests {
             return_data: Vec::new(),
             events: Vec::new(),
         };
-        let event = Event { contract: ContractId([5; 32]), topics: Vec::new(), data: vec![6] };
+        let event = |topics: &[u8], data: &[u8]| Event {
+            contract: ContractId([5; 32]),
+            topics: topics.iter().map(|byte| Hash([*byte; 32])).collect(),
+            data: data.to_vec(),
+        };
         let results = [
             Ok(plain.clone()),
             Ok(Receipt { contract: Some(ContractId([4; 32])), ..plain.clone() }),
             Ok(Receipt { return_data: vec![0], ..plain.clone() }),
-            Ok(Receipt { events: vec![event], ..plain.clone() }),
+            Ok(Receipt { events: vec![event(&[], &[6])], ..plain.clone() }),
+            Ok(Receipt {
+                events: vec![event(&[7, 8], &[]), event(&[9], &[1; 300])],
+                ..plain.clone()
+            }),
             Ok(Receipt {
                 status: ExecutionStatus::Reverted(RevertReason::NoSuchEntry),
                 ..plain.clone()

@@ -141,7 +141,7 @@ fn range_changes(
 ) -> Result<Changes, EngineError> {
     let of_ranges = touched.iter().flat_map(|scan| &scan[ranges.clone()]);
     let all = of_ranges.map(Vec::len).sum();
-    let mut changes = Changes::with_capacity(all);
+    let mut changes = Changes::for_accounts(all);
     let mut ranked = Vec::new();
     let first = ranges.start;
     for range in ranges {

@@ -93,11 +93,13 @@ impl Section {
     pub(crate) fn expect_more(&mut self, done: usize, all: usize) {
         let (len, left) = (self.len, all.saturating_sub(done));
         let Some(more) = (len * left).checked_div(done) else { return };
-        let more = more + more / 8;
         if len == 0 || more > 2 * left {
             return;
         }
-        self.encoded.reserve_exact((self.encoded.len() / len + 1).min(ENCODED_GUESS_MAX) * more);
+        let each = (self.encoded.len() / len + 1).min(ENCODED_GUESS_MAX);
+        if self.encoded.capacity() - self.encoded.len() < each * more {
+            self.encoded.reserve_exact(each * (more + more / 8));
+        }
     }
 
     /// Checks that the changes are in order.

@@ -11,10 +11,11 @@ mod ranges;
 #[cfg(test)]
 mod tests;
 
+use std::mem::take;
 use std::ops::Range;
 use std::sync::Arc;
 
-use tos_host_api::TxIndex;
+use tos_host_api::{Address, TxIndex};
 
 pub(crate) use self::parts::Part;
 pub(crate) use self::ranges::NumberedRange;
@@ -26,8 +27,9 @@ use crate::config::ProtocolParams;
 use crate::error::EngineError;
 use crate::execute::{Terms, WorkerPool};
 use crate::protocol::Rules;
-use crate::schedule::{AccessTable, AccountIdx, TableBuilder, TableTx, index_u32};
+use crate::schedule::{AccessTable, AccountIdx, TableBuilder, TableEntry, TableTx, index_u32};
 use crate::state::{AccountCell, ChainState};
+use crate::sync::Mutex;
 use crate::types::Block;
 
 /// Parts and ranges per worker: enough that workers finish at about the same time.
@@ -103,27 +105,79 @@ fn resolve_in_parts(
         let (parts, ranges) = (Arc::clone(&parts), Arc::clone(&ranges));
         pool.map(parts.len(), move |part| table_entries(&parts, part, &ranges))?
     };
-    let mut table = TableBuilder::with_capacity(block.transactions().len());
-    let mut beneficiary = None;
-    let mut contract_txs = Vec::new();
-    for (part, entries) in parts.iter().zip(&numbered) {
+    let mut ranges = Arc::into_inner(ranges)
+        .ok_or_else(|| EngineError::Bug("a worker kept a finished job".into()))?;
+    let values =
+        ranges.iter_mut().map(|range| (take(&mut range.addresses), take(&mut range.cells)));
+    let (addresses, cells): (Vec<_>, Vec<_>) = values.unzip();
+    let (joined, cells) = join(&parts, numbered, addresses, cells, pool)?;
+    let Joined { table, beneficiary, contract_txs } = joined;
+    let cuts = Some(Arc::new(Cuts { parts, ranges }));
+    Ok(Resolved { table, cells, beneficiary, contract_txs, cuts })
+}
+
+/// What all transactions of a block name, put together again.
+struct Joined {
+    table: AccessTable,
+    beneficiary: Option<AccountIdx>,
+    contract_txs: Vec<TxIndex>,
+}
+
+/// Puts together what workers found out. Copying the cells takes as long as everything else, so one
+/// worker does that while another makes the table.
+fn join(
+    parts: &Arc<Vec<Part>>,
+    numbered: Vec<Vec<TableEntry>>,
+    addresses: Vec<Vec<Address>>,
+    cells: Vec<Vec<AccountCell>>,
+    pool: &WorkerPool,
+) -> Result<(Joined, Vec<AccountCell>), EngineError> {
+    enum Piece {
+        Joined(Joined),
+        Cells(Vec<AccountCell>),
+    }
+    let parts = Arc::clone(parts);
+    let (named, cells) = (Mutex::new((numbered, addresses)), Mutex::new(cells));
+    let pieces = pool.map(2, move |piece| {
+        if piece == 0 {
+            let cells = take(&mut *cells.lock());
+            return Piece::Cells(in_one(cells));
+        }
+        let (numbered, addresses) = take(&mut *named.lock());
+        Piece::Joined(join_table(&parts, &numbered, addresses))
+    })?;
+    let mut made = (None, None);
+    for piece in pieces {
+        match piece {
+            Piece::Joined(joined) => made.0 = Some(joined),
+            Piece::Cells(cells) => made.1 = Some(cells),
+        }
+    }
+    let missing = || EngineError::Bug("a worker left out its part".into());
+    made.0.zip(made.1).ok_or_else(missing)
+}
+
+fn join_table(
+    parts: &[Part],
+    numbered: &[Vec<TableEntry>],
+    addresses: Vec<Vec<Address>>,
+) -> Joined {
+    let mut table = TableBuilder::with_capacity(parts.iter().map(|part| part.txs.len()).sum());
+    let (mut beneficiary, mut contract_txs) = (None, Vec::new());
+    for (part, entries) in parts.iter().zip(numbered) {
         // What is left over at the end of the last part is no transaction's.
         let rest = table.append(&part.txs, entries);
         beneficiary = rest.first().map(|entry| entry.account);
         contract_txs.extend_from_slice(&part.module_txs.txs);
     }
-    let mut ranges = Arc::into_inner(ranges)
-        .ok_or_else(|| EngineError::Bug("a worker kept a finished job".into()))?;
-    let count = ranges.iter().map(NumberedRange::len).sum();
-    let mut cells = Vec::with_capacity(count);
-    let mut addresses = Vec::with_capacity(count);
-    for range in &mut ranges {
-        addresses.append(&mut range.addresses);
-        cells.append(&mut range.cells);
-    }
-    let table = table.finish_with(addresses);
-    let cuts = Some(Arc::new(Cuts { parts, ranges }));
-    Ok(Resolved { table, cells, beneficiary, contract_txs, cuts })
+    Joined { table: table.finish_with(in_one(addresses)), beneficiary, contract_txs }
+}
+
+/// Lists one after the other.
+fn in_one<T>(lists: Vec<Vec<T>>) -> Vec<T> {
+    let mut all = Vec::with_capacity(lists.iter().map(Vec::len).sum());
+    lists.into_iter().for_each(|mut list| all.append(&mut list));
+    all
 }
 
 /// First cut: the transactions into parts.

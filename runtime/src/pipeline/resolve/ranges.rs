@@ -17,7 +17,6 @@ pub(crate) struct NumberedRange {
     /// Accounts in order of their numbers.
     pub(super) addresses: Vec<Address>,
     pub(super) cells: Vec<AccountCell>,
-    len: usize,
     /// By part: the numbers of its references into these shards, in the order of
     /// [`Part::positions`].
     numbers: Vec<Vec<u32>>,
@@ -50,17 +49,12 @@ impl NumberedRange {
             let note = |part: usize, number| numbers[part].push(number);
             next = chain.number_accounts(numbering, shard, next, references, found, note)?;
         }
-        Ok(Self { shards, start: 0, addresses, len: cells.len(), cells, numbers })
+        Ok(Self { shards, start: 0, addresses, cells, numbers })
     }
 
     /// The index of the range's first account.
     pub(crate) fn start(&self) -> AccountIdx {
         self.start
-    }
-
-    /// How many accounts it has.
-    pub(crate) fn len(&self) -> usize {
-        self.len
     }
 
     /// The references to accounts of this range, account by account in block order, though not one

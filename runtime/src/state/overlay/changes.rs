@@ -45,8 +45,9 @@ pub(crate) struct Changes {
 }
 
 impl Changes {
-    /// Room for the changes of so many accounts.
-    pub(crate) fn with_capacity(accounts: usize) -> Self {
+    /// Room for the changes of the first accounts, if there are so many.
+    pub(crate) fn for_accounts(accounts: usize) -> Self {
+        let accounts = accounts.min(FETCHED_AT_ONCE);
         let section = (SectionKey::Accounts, Section::for_accounts(accounts));
         Self { sections: vec![section], ..Self::default() }
     }
@@ -127,6 +128,8 @@ impl Overlay {
         for CounterName { contract, key } in loaded.iter().flat_map(|loaded| loaded.names()) {
             changes.expect_counters(*contract, key.len(), accounts.len());
         }
+        let all = accounts.len();
+        let mut nothing_yet = changes.sections.iter().all(|(_, section)| section.len() == 0);
         for accounts in accounts.chunks(FETCHED_AT_ONCE) {
             self.fetch(accounts);
             taken.extend(accounts.iter().map(|ranked| self.take_extras(ranked.account)));
@@ -155,6 +158,9 @@ impl Overlay {
                 for CounterChange { contract, key, old, new } in counters.drain(..) {
                     changes.push_counter(SlotRef { contract, partition, key: &key }, old, new);
                 }
+            }
+            if std::mem::take(&mut nothing_yet) {
+                changes.expect_more(accounts.len(), all);
             }
         }
         Ok(())
