@@ -38,7 +38,7 @@ fn row(sandbox: &Sandbox, workload: &OperatorWorkload) -> Row {
         (Build::Metered, &empty),
     ]
     .map(|(build, wasm)| {
-        let mut machine = Machine::new(&sandbox.compile(build, wasm), "run", |_| {});
+        let mut machine = Machine::new(&sandbox.compile(build, wasm), ("run", 0), |_| {});
         machine.write(0, &contents(workload.memory));
         machine
     });
@@ -146,7 +146,7 @@ fn fresh(sandbox: &Sandbox, name: &str, count: f64, full: &[u8], empty: &[u8]) -
     for _ in 0..4 * ROUNDS {
         for (idx, module) in modules.iter().enumerate() {
             let started = std::time::Instant::now();
-            let mut machine = Machine::new(module, "run", |_| {});
+            let mut machine = Machine::new(module, ("run", 0), |_| {});
             machine.run();
             units[idx] = machine.gas_units();
             drop(machine);

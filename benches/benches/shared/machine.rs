@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 
 use tos_benches::bench::must;
 use tos_runtime::limits::MEMORY_EXPORT;
-use tos_runtime::prepare::{EntryParams, GAS_EXPORT, OperatorCosts, STACK_EXPORT, prepare};
+use tos_runtime::prepare::{
+    ENTER_EXPORT, EntryParams, GAS_EXPORT, OperatorCosts, STACK_EXPORT, prepare,
+};
 use wasmtime::{Engine, Global, Linker, Memory, Module, Store, TypedFunc, Val};
 
 /// More than any run uses.
@@ -59,7 +61,7 @@ impl Sandbox {
 /// An entry of a module as it was written, or of a prepared one.
 enum Entry {
     Plain(TypedFunc<(), ()>),
-    Metered { function: TypedFunc<EntryParams, i64>, gas: Global, stack: Global },
+    Metered { number: i32, enter: TypedFunc<EntryParams, i64>, gas: Global, stack: Global },
 }
 
 /// An instance and its entry `run`.
@@ -71,8 +73,13 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    /// A fresh instance with the host functions of `link`.
-    pub(crate) fn new(module: &Module, entry: &str, link: impl FnOnce(&mut Linker<()>)) -> Self {
+    /// A fresh instance with the host functions of `link`, to run an entry: by its name in a plain
+    /// module, by its number in a prepared one.
+    pub(crate) fn new(
+        module: &Module,
+        (name, number): (&str, i32),
+        link: impl FnOnce(&mut Linker<()>),
+    ) -> Self {
         let mut store = Store::new(module.engine(), ());
         let mut linker = Linker::new(module.engine());
         link(&mut linker);
@@ -80,10 +87,10 @@ impl Machine {
         let memory = instance.get_memory(&mut store, MEMORY_EXPORT).expect("exports its memory");
         let mut global = |name| instance.get_global(&mut store, name);
         let entry = match global(GAS_EXPORT).zip(global(STACK_EXPORT)) {
-            None => Entry::Plain(must(instance.get_typed_func(&mut store, entry))),
+            None => Entry::Plain(must(instance.get_typed_func(&mut store, name))),
             Some((gas, stack)) => {
-                let function = must(instance.get_typed_func(&mut store, entry));
-                Entry::Metered { function, gas, stack }
+                let enter = must(instance.get_typed_func(&mut store, ENTER_EXPORT));
+                Entry::Metered { enter, number, gas, stack }
             }
         };
         let fuelled = store.get_fuel().is_ok();
@@ -111,8 +118,8 @@ impl Machine {
         let started = Instant::now();
         match &self.entry {
             Entry::Plain(function) => must(function.call(&mut self.store, ())),
-            Entry::Metered { function, .. } => {
-                must(function.call(&mut self.store, (PLENTY, 0)));
+            Entry::Metered { enter, number, .. } => {
+                must(enter.call(&mut self.store, (*number, PLENTY, 0)));
             }
         }
         started.elapsed()

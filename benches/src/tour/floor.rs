@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, anyhow, ensure};
 use foldhash::{HashMap, HashMapExt as _};
 use tos_runtime::limits::{IMPORT_MODULE, MEMORY_EXPORT};
-use tos_runtime::prepare::{EntryParams, OperatorCosts, STACK_EXPORT, prepare};
+use tos_runtime::prepare::{ENTER_EXPORT, EntryParams, OperatorCosts, STACK_EXPORT, prepare};
 use tos_runtime::{Block, BlockOutcome, PublicKey, Receipt, TransactionType};
 use wasmtime::{Caller, Linker, Memory, Module, Store, TypedFunc, Val};
 
@@ -129,7 +129,9 @@ impl Payment {
 struct Guest {
     store: Store<Host>,
     memory: Memory,
-    transfer: TypedFunc<EntryParams, i64>,
+    enter: TypedFunc<EntryParams, i64>,
+    /// Number of the entry `transfer`.
+    transfer: i32,
     /// What the guest's writes replace, and where.
     image: (usize, Vec<u8>),
 }
@@ -147,9 +149,10 @@ struct Host {
 
 impl Guest {
     fn new(payments: Vec<Payment>) -> Result<Self> {
-        let module = prepare(TOKEN, &OperatorCosts::default())?.module;
+        let prepared = prepare(TOKEN, &OperatorCosts::default())?;
+        let transfer = prepared.info.entry_number("transfer").context("no such entry")?;
         let engine = wasmtime::Engine::default();
-        let module = wasm(Module::from_binary(&engine, &module))?;
+        let module = wasm(Module::from_binary(&engine, &prepared.module))?;
         let balances = vec![[u128::from(FUNDS); 2]; payments.len()];
         let host = Host { memory: None, payments, at: 0, balances, event: Vec::new() };
         let mut store = Store::new(&engine, host);
@@ -161,8 +164,8 @@ impl Guest {
         store.data_mut().memory = Some(memory);
         let stack = instance.get_global(&mut store, STACK_EXPORT).context("no stack counter")?;
         wasm(stack.set(&mut store, Val::I32(STACK_WORDS)))?;
-        let transfer = wasm(instance.get_typed_func(&mut store, "transfer"))?;
-        let mut guest = Self { store, memory, transfer, image: (0, Vec::new()) };
+        let enter = wasm(instance.get_typed_func(&mut store, ENTER_EXPORT))?;
+        let mut guest = Self { store, memory, enter, transfer, image: (0, Vec::new()) };
         guest.find_image()?;
         Ok(guest)
     }
@@ -196,7 +199,7 @@ impl Guest {
 
     fn call(&mut self, payment: usize) -> Result<()> {
         self.store.data_mut().at = payment;
-        wasm(self.transfer.call(&mut self.store, (GAS_UNITS, 0))).map(drop)
+        wasm(self.enter.call(&mut self.store, (self.transfer, GAS_UNITS, 0))).map(drop)
     }
 }
 

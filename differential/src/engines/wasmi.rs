@@ -3,7 +3,9 @@
 use anyhow::{Context, Result, bail};
 use tos_host_api::functions::{HOST_FUNCTIONS, HostFunctionSpec, ValueType};
 use tos_host_api::limits::{IMPORT_MODULE, MEMORY_EXPORT};
-use tos_runtime::prepare::{EntryParams, GAS_EXPORT, Prepared, STACK_EXPORT, global_export};
+use tos_runtime::prepare::{
+    ENTER_EXPORT, EntryParams, GAS_EXPORT, ModuleInfo, Prepared, STACK_EXPORT, global_export,
+};
 use wasmi::{
     Caller, CompilationMode, Config, FuncType, Global, Linker, Memory, Module, Store, TrapCode,
     Val, ValType,
@@ -38,7 +40,7 @@ struct Handles {
 struct Loaded {
     module: Module,
     linker: Linker<State>,
-    globals: Vec<u32>,
+    info: ModuleInfo,
 }
 
 impl Interpreter {
@@ -89,7 +91,7 @@ impl Engine for Interpreter {
                 cross(caller, row, arguments, results)
             })?;
         }
-        Ok(Box::new(Loaded { module, linker, globals: prepared.info.mutable_globals.clone() }))
+        Ok(Box::new(Loaded { module, linker, info: prepared.info.clone() }))
     }
 }
 
@@ -101,7 +103,8 @@ impl Program for Loaded {
         let global = |name: &str| instance.get_global(&store, name).context("no counter");
         let (gas, stack) = (global(GAS_EXPORT)?, global(STACK_EXPORT)?);
         let globals: Vec<_> = self
-            .globals
+            .info
+            .mutable_globals
             .iter()
             .map(|&index| global(&global_export(index)))
             .collect::<Result<_>>()?;
@@ -109,8 +112,9 @@ impl Program for Loaded {
         stack.set(&mut store, Val::I32(call.stack))?;
         store.data_mut().handles = Some(Handles { memory, gas, stack });
 
-        let entry = instance.get_typed_func::<EntryParams, i64>(&store, call.entry)?;
-        let result = entry.call(&mut store, (call.gas, 0));
+        let entry = instance.get_typed_func::<EntryParams, i64>(&store, ENTER_EXPORT)?;
+        let number = self.info.entry_number(call.entry).context("no such entry")?;
+        let result = entry.call(&mut store, (number, call.gas, 0));
         if let Err(error) = &result
             && store.data().host.stopped.is_none()
         {
@@ -118,7 +122,7 @@ impl Program for Loaded {
         }
         let (gas, stack) = (raw(&gas.get(&store)) as i64, raw(&stack.get(&store)) as i32);
         let globals = globals.iter().map(|global| raw(&global.get(&store)));
-        let globals = self.globals.iter().copied().zip(globals).collect();
+        let globals = self.info.mutable_globals.iter().copied().zip(globals).collect();
         let host = std::mem::replace(&mut store.data_mut().host, MockHost::new(0));
         let memory = memory.data(&store);
         let returned = result.is_ok();

@@ -6,7 +6,9 @@ use std::fmt;
 use anyhow::{Context, Result, anyhow, bail};
 use tos_host_api::functions::{HOST_FUNCTIONS, HostFunctionSpec, ValueType};
 use tos_host_api::limits::{IMPORT_MODULE, MEMORY_EXPORT, MEMORY_PAGES_MAX, TABLE_ELEMENTS_MAX};
-use tos_runtime::prepare::{EntryParams, GAS_EXPORT, Prepared, STACK_EXPORT, global_export};
+use tos_runtime::prepare::{
+    ENTER_EXPORT, EntryParams, GAS_EXPORT, ModuleInfo, Prepared, STACK_EXPORT, global_export,
+};
 use wasmtime::{
     Caller, Config, FuncType, Global, InstanceAllocationStrategy, InstancePre, Linker, Memory,
     Module, OptLevel, PoolingAllocationConfig, RegallocAlgorithm, Store, Trap, Val, ValType,
@@ -69,7 +71,7 @@ struct Handles {
 
 struct Loaded {
     instance: InstancePre<State>,
-    globals: Vec<u32>,
+    info: ModuleInfo,
 }
 
 impl Wasmtime {
@@ -144,7 +146,7 @@ impl Engine for Wasmtime {
     fn load(&self, prepared: &Prepared) -> Result<Box<dyn Program>> {
         let module = Module::from_binary(self.linker.engine(), &prepared.module).map_err(failed)?;
         let instance = self.linker.instantiate_pre(&module).map_err(failed)?;
-        Ok(Box::new(Loaded { instance, globals: prepared.info.mutable_globals.clone() }))
+        Ok(Box::new(Loaded { instance, info: prepared.info.clone() }))
     }
 }
 
@@ -158,7 +160,8 @@ impl Program for Loaded {
         let mut global = |name: &str| instance.get_global(&mut store, name).context("no counter");
         let (gas, stack) = (global(GAS_EXPORT)?, global(STACK_EXPORT)?);
         let globals: Vec<_> = self
-            .globals
+            .info
+            .mutable_globals
             .iter()
             .map(|&index| global(&global_export(index)))
             .collect::<Result<_>>()?;
@@ -166,9 +169,10 @@ impl Program for Loaded {
         stack.set(&mut store, Val::I32(call.stack)).map_err(failed)?;
         store.data_mut().handles = Some(Handles { memory, gas, stack });
 
-        let entry = instance.get_typed_func::<EntryParams, i64>(&mut store, call.entry);
+        let entry = instance.get_typed_func::<EntryParams, i64>(&mut store, ENTER_EXPORT);
         let entry = entry.map_err(failed)?;
-        let result = entry.call(&mut store, (call.gas, 0));
+        let number = self.info.entry_number(call.entry).context("no such entry")?;
+        let result = entry.call(&mut store, (number, call.gas, 0));
         if let Err(error) = &result
             && store.data().host.stopped.is_none()
         {
@@ -176,7 +180,7 @@ impl Program for Loaded {
         }
         let (gas, stack) = (gas.get(&mut store).unwrap_i64(), stack.get(&mut store).unwrap_i32());
         let globals = globals.iter().map(|global| raw(&global.get(&mut store)));
-        let globals = self.globals.iter().copied().zip(globals).collect();
+        let globals = self.info.mutable_globals.iter().copied().zip(globals).collect();
         let native = store.data().native;
         let host = std::mem::replace(&mut store.data_mut().host, MockHost::new(0));
         let memory = memory.data(&store);

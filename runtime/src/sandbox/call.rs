@@ -204,11 +204,15 @@ fn enter(live: &mut Live, request: &CallRequest<'_>) -> Result<u64, Interrupt> {
     let gas = (request.gas, request.module.start_units);
     let words = request.stack_words;
     let unset = (live.stack_words != Some(words)).then_some(words);
+    let entry = request.module.info.entry_number(request.entry);
+    let entry = entry.ok_or_else(|| no_entry(request.entry))?;
     let units = live.meter.start(&mut live.store, gas, unset)?;
-    match live.run(request.entry, units)? {
-        Ok(units) => Ok(units),
-        Err(error) => Err(interrupt_of(&mut live.store, &error)),
-    }
+    live.run(entry, units).map_err(|error| interrupt_of(&mut live.store, &error))
+}
+
+#[cold]
+fn no_entry(name: &str) -> EngineError {
+    EngineError::Bug(format!("{name:?} is called, which is no entry"))
 }
 
 impl CallEnd {

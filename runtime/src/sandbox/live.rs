@@ -12,7 +12,7 @@
 use std::sync::{Arc, Weak};
 
 use tos_host_api::limits;
-use wasmtime::{Global, Instance, Memory, Store, TypedFunc, Val};
+use wasmtime::{Global, Memory, Store, TypedFunc, Val};
 
 use super::call::HostState;
 use super::prepare::{EntryParams, EntryResult, WRITE_REACH, global_export};
@@ -40,13 +40,12 @@ pub(super) enum Ended {
 /// An instance in a store of its own.
 pub(super) struct Live {
     pub(super) store: Store<HostState>,
-    instance: Instance,
     pub(super) memory: Memory,
     pub(super) meter: Meter,
     /// The words of stack that the counter holds, if that is known.
     pub(super) stack_words: Option<u64>,
-    /// The entries that were called so far.
-    entries: Vec<(Box<str>, TypedFunc<EntryParams, i64>)>,
+    /// Calls an entry.
+    enter: TypedFunc<EntryParams, i64>,
     /// The guest's mutable globals with their initial values.
     globals: Vec<(Global, Val)>,
     /// Where the guest has written.
@@ -78,6 +77,11 @@ impl Live {
         let memory = instance.get_memory(&mut store, limits::MEMORY_EXPORT).ok_or_else(|| {
             EngineError::Bug("a prepared module does not export its memory".into())
         })?;
+        let enter = instance.get_module_export(&mut store, &module.counters.enter);
+        let enter = enter
+            .and_then(wasmtime::Extern::into_func)
+            .ok_or_else(|| EngineError::Bug("a prepared module has no way in".into()))?;
+        let enter = enter.typed(&store).map_err(not_instantiated)?;
         let written = instance.get_module_export(&mut store, &module.counters.written);
         let written = written
             .and_then(wasmtime::Extern::into_global)
@@ -92,11 +96,10 @@ impl Live {
         debug_assert!(module.image.matches(memory.data(&store)), "the image is another module's");
         Ok(Self {
             store,
-            instance,
             memory,
             meter,
             stack_words: None,
-            entries: Vec::new(),
+            enter,
             globals,
             written,
             union: 0,
@@ -106,31 +109,19 @@ impl Live {
         })
     }
 
-    /// Runs an entry that the module exports with so many units of gas; what is left of them. The
-    /// function is not cloned for it: its type is counted by all workers together.
+    /// Runs the entry of this number with so many units of gas; what is left of them. The function
+    /// is not cloned for it: its type is counted by all workers together.
     ///
     /// # Errors
-    /// The outer one is the engine's, the inner one says how the guest was stopped.
-    pub(super) fn run(
-        &mut self,
-        name: &str,
-        units: i64,
-    ) -> Result<wasmtime::Result<u64>, EngineError> {
-        let found = match self.entries.iter().position(|(known, _)| **known == *name) {
-            Some(found) => found,
-            None => {
-                let function = self.instance.get_typed_func(&mut self.store, name);
-                self.entries.push((name.into(), function.map_err(not_instantiated)?));
-                self.entries.len() - 1
-            }
-        };
+    /// How the guest was stopped.
+    pub(super) fn run(&mut self, entry: i32, units: i64) -> wasmtime::Result<u64> {
         self.globals_differ = true;
-        let ended = self.entries[found].1.call(&mut self.store, (units, self.union));
-        Ok(ended.map(|result| {
+        let ended = self.enter.call(&mut self.store, (entry, units, self.union));
+        ended.map(|result| {
             let result = EntryResult(result);
             self.globals_differ = result.globals_differ();
             result.gas_left()
-        }))
+        })
     }
 
     /// Makes the instance what a fresh one is; `false` if it has to go.

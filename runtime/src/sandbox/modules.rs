@@ -18,8 +18,8 @@ use super::counter_keys::CounterKeys;
 use super::image::Image;
 use super::permits::{CallPermit, CallPermits};
 use super::prepare::{
-    self, GAS_EXPORT, ModuleInfo, OperatorCosts, PREPARE_VERSION, PrepareError, Prepared,
-    Rejection, STACK_EXPORT, WRITTEN_EXPORT,
+    self, ENTER_EXPORT, GAS_EXPORT, ModuleInfo, OperatorCosts, PREPARE_VERSION, PrepareError,
+    Prepared, Rejection, STACK_EXPORT, WRITTEN_EXPORT,
 };
 use super::{artifact, profile};
 use crate::error::EngineError;
@@ -54,8 +54,9 @@ struct Facts {
     image: Image,
 }
 
-/// Where a prepared module exports its counters.
+/// Where a prepared module exports its counters, and the way in.
 pub(super) struct CounterExports {
+    pub(super) enter: ModuleExport,
     pub(super) gas: ModuleExport,
     pub(super) stack: ModuleExport,
     pub(super) written: ModuleExport,
@@ -69,6 +70,7 @@ impl CounterExports {
             })
         };
         Ok(Self {
+            enter: index(ENTER_EXPORT)?,
             gas: index(GAS_EXPORT)?,
             stack: index(STACK_EXPORT)?,
             written: index(WRITTEN_EXPORT)?,

@@ -3,7 +3,7 @@
   (global (mut i64) (i64.const 0))
   (global (mut i32) (i32.const 0))
   (global (mut i32) (i32.const 0))
-  (export "run" (func 2))
+  (export "tos:enter" (func 2))
   (export "memory" (memory 0))
   (export "tos:gas" (global 0))
   (export "tos:stack" (global 1))
@@ -130,14 +130,24 @@
     global.set 0
     unreachable)
 
-  ;; What is exported for `run`: gas and known writes go in.
-  (func (param i64 i32) (result i64)
-    local.get 0
+  ;; The way in: number of the entry, gas, and the writes that are known.
+  (func (param i32 i64 i32) (result i64)
+    local.get 1
     global.set 0
-    call 1
+    block
+      block
+        block
+          local.get 0
+          br_table 1 0
+        end
+        unreachable     ;; no entry's number
+      end
+      call 1            ;; `run` is number 0
+      br 0
+    end
     global.get 0        ;; the gas left comes out,
     global.get 2        ;; and whether there were other writes; the guest has no globals
-    local.get 1
+    local.get 2
     i32.ne
     i64.extend_i32_u
     i64.const 63

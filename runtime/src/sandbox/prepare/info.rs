@@ -4,7 +4,14 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use tos_host_api::HostFunction;
 use tos_host_api::limits::{CONSTRUCTOR_ENTRY, MIGRATE_ENTRY};
 
-/// Export of a prepared module: the gas left, a mutable `i64`, in units ([`UNITS_PER_GAS`]). An entry
+/// Export of a prepared module: the function that calls an entry, with [`EntryParams`] and
+/// [`EntryResult`].
+///
+/// [`EntryParams`]: super::EntryParams
+/// [`EntryResult`]: super::EntryResult
+pub const ENTER_EXPORT: &str = "tos:enter";
+
+/// Export of a prepared module: the gas left, a mutable `i64`, in units ([`UNITS_PER_GAS`]). A call
 /// sets it to its argument. Below zero: the call asked for more gas than there was.
 ///
 /// [`UNITS_PER_GAS`]: super::UNITS_PER_GAS
@@ -70,6 +77,26 @@ impl ModuleInfo {
         self.entries.binary_search_by(|entry| entry.as_str().cmp(name)).is_ok()
     }
 
+    /// The number by which a prepared module knows an entry, `init` and `migrate` included, which
+    /// come last; `None` for a name that is none.
+    #[must_use]
+    pub fn entry_number(&self, name: &str) -> Option<i32> {
+        let number = match name {
+            CONSTRUCTOR_ENTRY => self.has_init.then_some(self.entries.len()),
+            MIGRATE_ENTRY => {
+                let init = usize::from(self.has_init);
+                self.has_migrate.then_some(self.entries.len() + init)
+            }
+            _ => self.entries.binary_search_by(|entry| entry.as_str().cmp(name)).ok(),
+        };
+        number.and_then(|number| i32::try_from(number).ok())
+    }
+
+    /// How many entries have a number.
+    pub(super) fn entry_count(&self) -> usize {
+        self.entries.len() + usize::from(self.has_init) + usize::from(self.has_migrate)
+    }
+
     /// Bytes it holds besides its own. A description alone can be as long as code may be.
     pub(crate) fn heap_bytes(&self) -> usize {
         let entries: usize =
@@ -78,14 +105,5 @@ impl ModuleInfo {
             + size_of_val(&self.imports[..])
             + size_of_val(&self.mutable_globals[..])
             + self.description.as_ref().map_or(0, Vec::capacity)
-    }
-
-    /// Whether a prepared module exports this function.
-    pub(super) fn is_entry_point(&self, name: &str) -> bool {
-        match name {
-            CONSTRUCTOR_ENTRY => self.has_init,
-            MIGRATE_ENTRY => self.has_migrate,
-            _ => self.has_entry(name),
-        }
     }
 }

@@ -1,7 +1,5 @@
 //! Writes the prepared module: the accepted one, metered, without what does not run.
 
-use std::collections::BTreeMap;
-
 use tos_host_api::limits::{MEMORY_EXPORT, TABLE_ELEMENTS_MAX};
 use wasm_encoder::reencode::{self, Reencode, RoundtripReencoder};
 use wasm_encoder::{
@@ -15,7 +13,7 @@ use super::costs::OperatorCosts;
 use super::entry::{self, GuestGlobal};
 use super::function::{Counters, Plan};
 use super::gate::{FEATURES, Inspection};
-use super::info::{self, GAS_EXPORT, ModuleInfo, STACK_EXPORT, WRITTEN_EXPORT};
+use super::info::{self, ENTER_EXPORT, GAS_EXPORT, ModuleInfo, STACK_EXPORT, WRITTEN_EXPORT};
 use super::metering;
 
 /// Sections of the prepared module as they fill.
@@ -68,8 +66,8 @@ struct Guest {
     mutable_globals: Vec<GuestGlobal>,
     /// Imported functions.
     imported: u32,
-    /// Functions that are entries under one or more names, and what is exported for them.
-    entries: BTreeMap<u32, u32>,
+    /// Functions of the entries, by number.
+    entries: Vec<Option<u32>>,
     /// Bodies written so far.
     bodies: usize,
 }
@@ -81,10 +79,9 @@ impl Guest {
         Counters { gas: self.globals, stack: self.globals + 1, written: self.globals + 2 }
     }
 
-    /// What is exported for an entry: functions behind all of the guest's.
-    fn exported(&mut self, entry: u32) -> u32 {
-        let next = self.imported + (self.functions.len() + self.entries.len()) as u32;
-        *self.entries.entry(entry).or_insert(next)
+    /// The function behind all of the guest's.
+    fn next_function(&self) -> u32 {
+        self.imported + self.functions.len() as u32
     }
 }
 
@@ -107,8 +104,8 @@ pub(super) fn instrument(
             payload => copy(payload, &mut output, &mut guest, &inspection.info)?,
         }
     }
+    add_enter(&mut output, &guest)?;
     inject(&mut output, &inspection.info, &guest);
-    add_entries(&mut output, &guest);
     Ok(output.finish())
 }
 
@@ -152,16 +149,15 @@ fn inject(output: &mut Output, info: &ModuleInfo, guest: &Guest) {
     }
 }
 
-/// Adds what is exported for entries.
-fn add_entries(output: &mut Output, guest: &Guest) {
-    let ty = guest.types.len() as u32;
+/// Adds the function through which all entries are called.
+fn add_enter(output: &mut Output, guest: &Guest) -> Result<(), reencode::Error> {
+    let entries: Option<Vec<u32>> = guest.entries.iter().copied().collect();
+    let entries = entries.ok_or(reencode::Error::InvalidCodeSectionSize)?;
     output.types.ty().function(entry::PARAMS, [entry::RESULT]);
-    let mut entries: Vec<_> = guest.entries.iter().collect();
-    entries.sort_unstable_by_key(|(_, exported)| **exported);
-    for (entry, _) in entries {
-        output.functions.function(ty);
-        output.code.function(&entry::write(*entry, guest.counters(), &guest.mutable_globals));
-    }
+    output.functions.function(guest.types.len() as u32);
+    output.code.function(&entry::write(&entries, guest.counters(), &guest.mutable_globals));
+    output.exports.export(ENTER_EXPORT, ExportKind::Func, guest.next_function());
+    Ok(())
 }
 
 /// Carries a section over; custom sections stay behind.
@@ -221,11 +217,14 @@ fn copy(
             reencoder.parse_global_section(&mut output.globals, section)
         }
         Payload::ExportSection(section) => {
+            guest.entries = vec![None; info.entry_count()];
             for export in section {
                 let export = export?;
-                if export.kind == ExternalKind::Func && info.is_entry_point(export.name) {
-                    let exported = guest.exported(export.index);
-                    output.exports.export(export.name, ExportKind::Func, exported);
+                if export.kind == ExternalKind::Func
+                    && let Some(number) = info.entry_number(export.name)
+                    && let Some(entry) = guest.entries.get_mut(number as usize)
+                {
+                    *entry = Some(export.index);
                 }
             }
             Ok(())

@@ -123,7 +123,7 @@ use wasmparser::Validator;
 pub use costs::{OperatorCosts, START_PAGES, UNITS_PER_GAS};
 pub use entry::{EntryParams, EntryResult};
 pub use gate::check;
-pub use info::{GAS_EXPORT, ModuleInfo, STACK_EXPORT, WRITTEN_EXPORT, global_export};
+pub use info::{ENTER_EXPORT, GAS_EXPORT, ModuleInfo, STACK_EXPORT, WRITTEN_EXPORT, global_export};
 pub use operators::OperatorClass;
 pub use rejection::{Container, Excerpt, Place, Reason, Rejection};
 pub use writes::WRITE_REACH;

@@ -10,7 +10,7 @@ use super::*;
 use crate::sandbox::call::with_stack;
 use crate::sandbox::limiter::Limiter;
 use crate::sandbox::permits::CallPermits;
-use crate::sandbox::prepare::{EntryParams, OperatorCosts, STACK_EXPORT, prepare};
+use crate::sandbox::prepare::{ENTER_EXPORT, EntryParams, OperatorCosts, STACK_EXPORT, prepare};
 use crate::sandbox::{Modules, ModulesConfig, Preparation, artifact};
 use crate::storage::MemoryStorage;
 use crate::{EngineConfig, Hash};
@@ -404,8 +404,8 @@ fn line_27_a_fresh_instance_knows_nothing_of_the_last() {
         let instance = instances.instantiate(&mut store).expect("the place is free again");
         let stack = instance.get_global(&mut store, STACK_EXPORT).expect("it is exported");
         stack.set(&mut store, wasmtime::Val::I32(1_000)).expect("it is mutable");
-        let mark = instance.get_typed_func::<EntryParams, i64>(&mut store, "mark");
-        let marked = mark.expect("exported").call(&mut store, (1 << 40, 0));
+        let mark = instance.get_typed_func::<EntryParams, i64>(&mut store, ENTER_EXPORT);
+        let marked = mark.expect("exported").call(&mut store, (0, 1 << 40, 0));
         marked.expect("nothing is left of the last instance");
     }
 }

@@ -1,6 +1,6 @@
-//! What is exported for an entry, see `entry.rs`.
+//! The way into a prepared module, see `entry.rs`.
 
-use super::super::{EntryParams, EntryResult, OperatorCosts, WRITTEN_EXPORT, prepare};
+use super::super::{ENTER_EXPORT, EntryResult, OperatorCosts, WRITTEN_EXPORT, prepare};
 use super::machine::{GAS, Machine, STACK, compile, small_costs, wasm};
 
 /// Entries that leave something behind, or nothing. The import is there to be counted.
@@ -19,14 +19,12 @@ const ENTRIES: &str = r#"(module
     (func (export "wide_back") (global.set $wide (i64.const 0x8000000000000000))))"#;
 
 /// Calls an entry that returns.
-fn call(machine: &mut Machine, entry: &str, gas: i64, known: i32) -> EntryResult {
+fn call(machine: &mut Machine<'_>, entry: &str, gas: i64, known: i32) -> EntryResult {
     machine.set("tos:stack", wasmtime::Val::I32(STACK));
-    let function = machine.instance.get_typed_func::<EntryParams, i64>(&mut machine.store, entry);
-    let result = function.expect("entry").call(&mut machine.store, (gas, known));
-    EntryResult(result.expect("returns"))
+    machine.enter(entry, gas, known).expect("returns")
 }
 
-fn written(machine: &mut Machine) -> i32 {
+fn written(machine: &mut Machine<'_>) -> i32 {
     let global = machine.instance.get_global(&mut machine.store, WRITTEN_EXPORT).expect("global");
     global.get(&mut machine.store).unwrap_i32()
 }
@@ -71,27 +69,38 @@ fn an_entry_tells_of_writes_that_its_caller_does_not_know() {
 }
 
 #[test]
-fn names_of_one_function_are_exports_of_one() {
-    let prepared = prepare(&wasm(ENTRIES), &OperatorCosts::default()).expect("accepted");
-    let mut exports = std::collections::BTreeMap::new();
-    let mut bodies = 0;
-    for payload in wasmparser::Parser::new(0).parse_all(&prepared.module) {
-        match payload.expect("valid") {
-            wasmparser::Payload::ExportSection(section) => {
-                for export in section.into_iter().map(|export| export.expect("valid")) {
-                    if export.kind == wasmparser::ExternalKind::Func {
-                        exports.insert(export.name.to_owned(), export.index);
-                    }
-                }
-            }
-            wasmparser::Payload::CodeSectionEntry(_) => bodies += 1,
-            _ => {}
-        }
+fn entries_have_numbers_and_no_exports_of_their_own() {
+    let text = r#"(module
+        (memory (export "memory") 1)
+        (func $store (param i32) (i32.store (i32.const 0) (local.get 0)))
+        (func (export "migrate") (call $store (i32.const 5)))
+        (func (export "zebra") (call $store (i32.const 3)))
+        (func (export "init") (call $store (i32.const 4)))
+        (func (export "ant") (call $store (i32.const 1)))
+        (func (export "bee") (call $store (i32.const 2))))"#;
+    let compiled = compile(&wasm(text), &small_costs());
+    for (entry, word) in [("ant", 1), ("bee", 2), ("zebra", 3), ("init", 4), ("migrate", 5)] {
+        assert_eq!(
+            compiled.on_each(|machine| machine.run(entry, GAS, STACK)).word(),
+            word,
+            "{entry}"
+        );
     }
-    // One import, seven functions of the guest's, then one for each of them.
-    assert_eq!(bodies, 14);
-    assert_eq!(exports["nothing"], exports["nothing_again"]);
-    let mut indices: Vec<u32> = exports.into_values().collect();
-    indices.sort_unstable();
-    assert_eq!(indices, [8, 8, 9, 10, 11, 12, 13, 14]);
+    let prepared = prepare(&wasm(text), &OperatorCosts::default()).expect("accepted");
+    let names = ["ant", "bee", "zebra", "init", "migrate", "none", "memory", ENTER_EXPORT];
+    let numbers = names.map(|name| prepared.info.entry_number(name));
+    assert_eq!(numbers, [Some(0), Some(1), Some(2), Some(3), Some(4), None, None, None]);
+}
+
+#[test]
+fn a_number_that_is_no_entrys_traps() {
+    let compiled = compile(&wasm(ENTRIES), &small_costs());
+    for number in [8, i32::MAX, -1] {
+        let trapped = compiled.on_each(|machine| {
+            let enter = machine.instance.get_typed_func(&mut machine.store, ENTER_EXPORT);
+            let enter: wasmtime::TypedFunc<_, i64> = enter.expect("the way in");
+            enter.call(&mut machine.store, (number, GAS, 0)).is_err()
+        });
+        assert!(trapped, "{number}");
+    }
 }

@@ -107,7 +107,7 @@ fn run_plain(code: &[u8]) -> Plain {
 }
 
 /// Runs a prepared module; also what is in the guest's globals.
-fn run_metered(machine: &mut Machine, gas: i64) -> (Outcome, (i32, i64)) {
+fn run_metered(machine: &mut Machine<'_>, gas: i64) -> (Outcome, (i32, i64)) {
     let outcome = machine.run("run", gas, STACK);
     let mut global = |index| {
         let name = global_export(index);

@@ -5,7 +5,10 @@ use std::sync::LazyLock;
 
 use wasmtime::{Config, Engine, Instance, Linker, Module, OptLevel, RegallocAlgorithm, Store, Val};
 
-use super::super::{EntryParams, EntryResult, GAS_EXPORT, OperatorCosts, STACK_EXPORT, prepare};
+use super::super::{
+    ENTER_EXPORT, EntryParams, EntryResult, GAS_EXPORT, ModuleInfo, OperatorCosts, STACK_EXPORT,
+    prepare,
+};
 
 /// Plenty of either.
 pub(super) const GAS: i64 = 1 << 40;
@@ -69,37 +72,42 @@ pub(super) fn instantiate<T: 'static>(store: &mut Store<T>, module: &Module) -> 
 }
 
 /// A prepared module, compiled by each of the compilers.
-pub(super) struct Compiled([Module; 2]);
+pub(super) struct Compiled {
+    modules: [Module; 2],
+    info: ModuleInfo,
+}
 
 /// Prepares and compiles a module.
 #[track_caller]
 pub(super) fn compile(code: &[u8], costs: &OperatorCosts) -> Compiled {
     let prepared = prepare(code, costs).unwrap_or_else(|error| panic!("refused: {error}"));
     let compile = |engine| Module::from_binary(engine, &prepared.module).expect("compiles");
-    Compiled(ENGINES.each_ref().map(compile))
+    Compiled { modules: ENGINES.each_ref().map(compile), info: prepared.info }
 }
 
 impl Compiled {
     /// Does something with a fresh instance from each compiler; the results have to be the same.
     #[track_caller]
-    pub(super) fn on_each<T: PartialEq + Debug>(&self, act: impl Fn(&mut Machine) -> T) -> T {
-        let [optimised, plain] = self.0.each_ref().map(|module| act(&mut Machine::new(module)));
+    pub(super) fn on_each<T: PartialEq + Debug>(&self, act: impl Fn(&mut Machine<'_>) -> T) -> T {
+        let machine = |module| Machine::new(module, &self.info);
+        let [optimised, plain] = self.modules.each_ref().map(|module| act(&mut machine(module)));
         assert!(optimised == plain, "compilers disagree");
         optimised
     }
 }
 
 /// A prepared module, ready to run.
-pub(super) struct Machine {
+pub(super) struct Machine<'a> {
     pub(super) store: Store<()>,
     pub(super) instance: Instance,
+    info: &'a ModuleInfo,
 }
 
-impl Machine {
-    fn new(module: &Module) -> Self {
+impl<'a> Machine<'a> {
+    fn new(module: &Module, info: &'a ModuleInfo) -> Self {
         let mut store = Store::new(module.engine(), ());
         let instance = instantiate(&mut store, module);
-        Self { store, instance }
+        Self { store, instance, info }
     }
 
     pub(super) fn set(&mut self, global: &str, value: Val) {
@@ -117,14 +125,25 @@ impl Machine {
         global.get(&mut self.store).unwrap_i32()
     }
 
+    /// Calls an entry with the stack that is set.
+    pub(super) fn enter(
+        &mut self,
+        entry: &str,
+        gas: i64,
+        known: i32,
+    ) -> wasmtime::Result<EntryResult> {
+        let number = self.info.entry_number(entry).expect("an entry");
+        let enter = self.instance.get_typed_func::<EntryParams, i64>(&mut self.store, ENTER_EXPORT);
+        enter.expect("the way in").call(&mut self.store, (number, gas, known)).map(EntryResult)
+    }
+
     /// Calls an entry with so much gas and stack.
     pub(super) fn run(&mut self, entry: &str, gas: i64, stack: i32) -> Outcome {
         self.set(STACK_EXPORT, Val::I32(stack));
-        let function = self.instance.get_typed_func::<EntryParams, i64>(&mut self.store, entry);
-        let result = function.expect("entry").call(&mut self.store, (gas, 0));
+        let result = self.enter(entry, gas, 0);
         let (gas_left, stack_left) = (self.gas(), self.stack());
         if let Ok(told) = result {
-            assert_eq!(EntryResult(told).gas_left() as i64, gas_left, "it tells what it holds");
+            assert_eq!(told.gas_left() as i64, gas_left, "it tells what it holds");
         }
         let ended = match (gas_left < 0, stack_left < 0, result.is_ok()) {
             (false, false, true) => Ended::Completed,

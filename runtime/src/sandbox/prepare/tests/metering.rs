@@ -353,7 +353,7 @@ fn without_gas_nothing_runs() {
 }
 
 #[test]
-fn m20_m22_the_prepared_module_exports_entries_and_state_only() {
+fn m20_m22_the_prepared_module_exports_a_way_in_and_state_only() {
     let text = r#"(module
         (memory (export "memory") 1)
         (global $a i32 (i32.const 1))
@@ -370,7 +370,7 @@ fn m20_m22_the_prepared_module_exports_entries_and_state_only() {
     let module = wasmtime::Module::from_binary(&engine, &prepared.module).expect("compiles");
     let names: Vec<_> = module.exports().map(|export| export.name().to_owned()).collect();
     let state = ["tos:gas", "tos:stack", "tos:written", "tos:global:1", "tos:global:2"];
-    assert_eq!(names, [&["init", "run", "memory"][..], &state].concat());
+    assert_eq!(names, [&["tos:enter", "memory"][..], &state].concat());
     let text = String::from_utf8_lossy(&prepared.module).into_owned();
     assert!(!text.contains(DESCRIPTION_SECTION) && !text.contains("anything"));
 }
