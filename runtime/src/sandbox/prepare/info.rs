@@ -74,7 +74,7 @@ impl ModuleInfo {
     /// callable, even when exported.
     #[must_use]
     pub fn has_entry(&self, name: &str) -> bool {
-        self.entries.binary_search_by(|entry| entry.as_str().cmp(name)).is_ok()
+        self.position(name).is_some()
     }
 
     /// The number by which a prepared module knows an entry, `init` and `migrate` included, which
@@ -87,9 +87,14 @@ impl ModuleInfo {
                 let init = usize::from(self.has_init);
                 self.has_migrate.then_some(self.entries.len() + init)
             }
-            _ => self.entries.binary_search_by(|entry| entry.as_str().cmp(name)).ok(),
+            _ => self.position(name),
         };
         number.and_then(|number| i32::try_from(number).ok())
+    }
+
+    /// Where an entry is in the list.
+    fn position(&self, name: &str) -> Option<usize> {
+        self.entries.binary_search_by(|entry| entry.as_str().cmp(name)).ok()
     }
 
     /// How many entries have a number.

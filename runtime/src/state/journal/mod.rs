@@ -69,32 +69,14 @@ pub(crate) struct AssetDraft {
     pub(crate) added: u64,
 }
 
-/// What a change replaced.
+/// What a change replaced. A record is in a box: what is rare must not make room for everything
+/// else.
 enum Undo {
-    Native {
-        position: usize,
-        native: u64,
-        added: u64,
-    },
-    Asset {
-        position: usize,
-        index: usize,
-        balance: u64,
-        added: u64,
-    },
-    Slot {
-        index: usize,
-        before: SlotNow,
-    },
-    Counter {
-        index: usize,
-        before: CounterNow,
-    },
-    /// In a box: what is rare must not make room for everything else.
-    Contract {
-        position: usize,
-        record: Option<Box<ContractRecord>>,
-    },
+    Native { position: usize, native: u64, added: u64 },
+    Asset { position: usize, index: usize, balance: u64, added: u64 },
+    Slot { index: usize, before: SlotNow },
+    Counter { index: usize, before: CounterNow },
+    Contract { position: usize, record: Option<Box<ContractRecord>> },
 }
 
 /// A place in the journal to return to.
