@@ -61,6 +61,15 @@ pub(crate) enum Mode {
     },
 }
 
+impl Mode {
+    fn recording(self) -> Option<RecordingDetail> {
+        match self {
+            Self::Sequential => None,
+            Self::Parallel { recording, .. } => recording,
+        }
+    }
+}
+
 impl Pipeline {
     /// Executes a block on the tip. The caller holds the tip lock shared, so the parent state stays
     /// what it is.
@@ -68,9 +77,9 @@ impl Pipeline {
         let mut metrics = ExecutionMetrics::default();
         let mut time = Stopwatch::start();
 
-        let cut_min = match mode {
-            Mode::Sequential => usize::MAX,
-            Mode::Parallel { .. } => self.cut_min,
+        let (cut_min, threads_max) = match mode {
+            Mode::Sequential => (usize::MAX, 1),
+            Mode::Parallel { threads_max, .. } => (self.cut_min, threads_max),
         };
         let rules = self.rules.at(block.context().topoheight);
         let resolved = resolve(block, rules, &self.chain, &self.pool, cut_min)?;
@@ -80,11 +89,15 @@ impl Pipeline {
         let overlay =
             Overlay::new(Arc::clone(&self.chain), Arc::clone(table.accounts()), resolved.cells);
         let overlay = Arc::new(overlay);
-        let Settled { schedule, settled } = match &resolved.cuts {
-            Some(cuts) if !self.is_watched(mode) || planted(Bug::SettledUnseen) => {
-                settle(cuts, &table, &overlay, &self.pool)?
+        let mut recording = mode.recording().map(|detail| {
+            let transactions = block.transactions().len();
+            RecordingPlan { origin: time, detail, transactions }
+        });
+        let Settled { schedule, settled, walks } = match &resolved.cuts {
+            Some(cuts) if !self.wants_each(mode) || planted(Bug::SettledUnseen) => {
+                settle(cuts, &table, &overlay, (&self.pool, threads_max), recording)?
             }
-            _ => Settled { schedule: Schedule::of_table(Arc::clone(&table)), settled: Vec::new() },
+            _ => Settled::none(Arc::clone(&table)),
         };
         let schedule = Arc::new(schedule);
         metrics.stages.schedule = time.lap();
@@ -95,10 +108,10 @@ impl Pipeline {
         }
         metrics.stages.prefetch = time.lap();
 
-        if let Mode::Parallel { recording: Some(detail), .. } = mode {
-            let transactions = schedule.len();
-            env.recording = Some(RecordingPlan { origin: time, detail, transactions });
+        if let (Some(plan), true) = (&mut recording, walks.is_empty()) {
+            plan.origin = time;
         }
+        env.recording = recording;
         let env = Arc::new(env);
         let executed = match mode {
             Mode::Sequential => {
@@ -106,7 +119,7 @@ impl Pipeline {
                 let work = |permit| execute_in_sequence(&env, &overlay, &table, txs, permit);
                 self.modules.with_calls(env.runs_contracts(), work)?
             }
-            Mode::Parallel { threads_max, .. } => {
+            Mode::Parallel { .. } => {
                 // Those that are settled are nobody's predecessors any more.
                 let rest = match (settled.contains(&true), settled.contains(&false)) {
                     (true, true) => Arc::new(Schedule::of_some(table, |tx| !settled[tx])),
@@ -147,7 +160,8 @@ impl Pipeline {
         metrics.stages.digest = time.lap();
 
         let settled = settled.iter().filter(|settled| **settled).count();
-        describe(&mut metrics, &schedule, settled, self.pool.len(), executed.workers);
+        let threads = self.pool.len().min(threads_max);
+        describe(&mut metrics, &schedule, settled, threads, executed.workers);
         Ok(BlockOutcome {
             record: Arc::new(record),
             results,
@@ -155,15 +169,16 @@ impl Pipeline {
             burned_supply,
             schedule,
             metrics,
-            recording: executed.recording,
+            recording: recording
+                .map(|_| executed.recording.unwrap_or_default().settled_before(walks)),
             sampled: None,
         })
     }
 
-    /// Whether somebody wants to know when each transaction runs. What is settled never does.
-    fn is_watched(&self, mode: Mode) -> bool {
-        let is_recorded = matches!(mode, Mode::Parallel { recording: Some(_), .. });
-        self.observer.is_some() || is_recorded
+    /// Whether somebody wants to know when each transaction begins and ends. What is settled never
+    /// does.
+    fn wants_each(&self, mode: Mode) -> bool {
+        self.observer.is_some() || mode.recording() == Some(RecordingDetail::Transactions)
     }
 
     fn prefetch_modules(&self, block: &Block, txs: &[TxIndex]) -> Result<BlockEnv, EngineError> {

@@ -77,6 +77,7 @@ pub(crate) fn execute_in_parallel(
         overlay: Arc::clone(overlay),
         schedule: Arc::clone(schedule),
         block: block.clone(),
+        none_settled: settled.is_empty(),
         marks,
         countdown,
         queue: Queue::new(schedule.len(), &mut plan),
@@ -123,6 +124,7 @@ struct Run {
     block: Block,
     plan: Plan,
     marks: Marks,
+    none_settled: bool,
     /// Unused by one worker.
     countdown: Countdown,
     queue: Queue,
@@ -259,8 +261,9 @@ impl Run {
                 *current = Some(tx);
                 self.look_along(tx, &mut worker);
                 let plain = self.plain(tx);
-                self.execute(&mut worker, tx, plain)?;
-                worker.ran(tx);
+                if self.execute(&mut worker, tx, plain)? {
+                    worker.ran(tx);
+                }
                 self.countdown.finish(&self.schedule, tx, &mut worker.local);
                 self.queue.offer(&mut worker.local);
                 continue;
@@ -289,12 +292,11 @@ impl Run {
             let chunk = start as TxIndex..len.min(start + ALONE_CHUNK) as TxIndex;
             self.look_ahead(chunk.clone(), worker);
             // Noting each of them would take a tenth of what a plain transfer takes.
-            let all_plain = worker.plain.iter().all(Option::is_some);
+            let all_plain = self.none_settled && worker.plain.iter().all(Option::is_some);
             let at_once = worker.recorder.as_ref().is_some_and(|r| all_plain && r.takes_many());
             for (idx, tx) in chunk.clone().enumerate() {
                 *current = Some(tx);
-                self.execute(worker, tx, worker.plain[idx])?;
-                if !at_once {
+                if self.execute(worker, tx, worker.plain[idx])? && !at_once {
                     worker.ran(tx);
                 }
             }
@@ -318,8 +320,9 @@ impl Run {
             match self.plan.kind(tx) {
                 Kind::Cheap if !waits || self.countdown.is_ready(tx) => {
                     *current = Some(tx);
-                    self.execute(worker, tx, worker.plain[idx])?;
-                    worker.ran(tx);
+                    if self.execute(worker, tx, worker.plain[idx])? {
+                        worker.ran(tx);
+                    }
                     self.countdown.finish(&self.schedule, tx, &mut worker.local);
                 }
                 // Others may get these, and must not wait for this chunk.
@@ -383,17 +386,18 @@ impl Run {
         PlainTransfer::of(&self.block.transactions()[tx as usize], access, self.terms)
     }
 
-    /// Executes a transaction and publishes what it changed.
+    /// Executes a transaction and publishes what it changed. Gives back whether there was anything
+    /// to do.
     fn execute(
         &self,
         worker: &mut Worker,
         tx: TxIndex,
         plain: Option<PlainTransfer>,
-    ) -> Result<(), EngineError> {
+    ) -> Result<bool, EngineError> {
         if self.marks.is_plain(tx) {
-            // Settled before: there is nothing to do, and nobody waits for it.
+            // Settled before, and nobody waits for it.
             worker.finished += 1;
-            return Ok(());
+            return Ok(false);
         }
         if let Some(observer) = &self.env.observer {
             observer.transaction_started(worker.number, tx);
@@ -416,7 +420,7 @@ impl Run {
         if let Some(observer) = &self.env.observer {
             observer.transaction_finished(worker.number, tx);
         }
-        Ok(())
+        Ok(true)
     }
 }
 

@@ -117,11 +117,26 @@ impl WorkerPool {
         parts: usize,
         part: impl Fn(usize) -> T + Send + Sync + 'static,
     ) -> Result<Vec<T>, EngineError> {
-        if self.threads.is_empty() || parts <= 1 {
-            return Ok((0..parts).map(part).collect());
+        self.map_by_worker(parts, self.len(), move |_, idx| part(idx))
+    }
+
+    /// [`WorkerPool::map`] on at most `workers_max` workers, with parts that are told which one
+    /// computes them.
+    ///
+    /// # Errors
+    /// See [`WorkerPool::run`].
+    pub(crate) fn map_by_worker<T: Send + 'static>(
+        &self,
+        parts: usize,
+        workers_max: usize,
+        part: impl Fn(usize, usize) -> T + Send + Sync + 'static,
+    ) -> Result<Vec<T>, EngineError> {
+        let workers = parts.min(workers_max).min(self.len());
+        if workers <= 1 {
+            return Ok((0..parts).map(|idx| part(0, idx)).collect());
         }
         let job = Arc::new(MapJob { parts, next: 0.into(), part, results: Mutex::default() });
-        self.run(&job, parts.min(self.len()))?;
+        self.run(&job, workers)?;
         let mut results = std::mem::take(&mut *job.results.lock());
         results.sort_unstable_by_key(|(idx, _)| *idx);
         Ok(results.into_iter().map(|(_, result)| result).collect())
@@ -246,15 +261,15 @@ struct MapJob<T, F> {
     results: Mutex<Vec<(usize, T)>>,
 }
 
-impl<T: Send + 'static, F: Fn(usize) -> T + Send + Sync + 'static> Job for MapJob<T, F> {
-    fn run(&self, _worker: usize) {
+impl<T: Send + 'static, F: Fn(usize, usize) -> T + Send + Sync + 'static> Job for MapJob<T, F> {
+    fn run(&self, worker: usize) {
         loop {
             // Relaxed: only the number matters; the lock below orders the results.
             let idx = self.next.fetch_add(1, Ordering::Relaxed);
             if idx >= self.parts {
                 return;
             }
-            let result = (self.part)(idx);
+            let result = (self.part)(worker, idx);
             self.results.lock().push((idx, result));
         }
     }

@@ -20,7 +20,7 @@ pub use causes::{WaitCause, decisive_waits, wait_causes};
 pub use chain::{Chain, heaviest_chain};
 pub use declared::{Overdeclared, overdeclared};
 pub use makespan::{Makespan, Overheads, calls, makespan, workers_for};
-pub(crate) use recording::{Recorder, RecordingPlan};
+pub(crate) use recording::{Recorder, RecordingPlan, Walk};
 pub use recording::{Recording, RecordingDetail, Slice, Span};
 
 use crate::access::AccessSet;

@@ -19,10 +19,11 @@ const SLICE_MAX: usize = 512;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RecordingDetail {
     /// Once every few microseconds of work: cheap transactions are measured several at a time.
-    /// Costs far less than what it measures.
+    /// Costs far less than what it measures. A block executes as it does unrecorded: payments that
+    /// are settled account by account are told of with the account that pays.
     Slices,
     /// After every transaction: for finding out what each takes. Makes cheap ones noticeably
-    /// slower.
+    /// slower, and has payments executed one by one instead of settled account by account.
     Transactions,
 }
 
@@ -125,8 +126,19 @@ fn next_slice(ran: usize, took_ns: u64) -> usize {
     fitting.clamp(1, (2 * ran).min(SLICE_MAX))
 }
 
+/// A range of accounts that a worker walked along, see `pipeline/settle.rs`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Walk {
+    pub(crate) worker: usize,
+    pub(crate) started_ns: u64,
+    pub(crate) finished_ns: u64,
+    /// The payments whose sources are in the range. What others pay to its accounts is walked along
+    /// in the same time, and is told of where the payer is.
+    pub(crate) paid: Vec<TxIndex>,
+}
+
 /// When each worker executed what, of one block. Times count from the beginning of the stage in
-/// which transactions are executed.
+/// which the first transactions were executed or settled.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Recording {
     workers: Vec<Track>,
@@ -182,6 +194,29 @@ impl Recording {
             if let Some(track) = tracks.get_mut(worker) {
                 *track = Track { times: recorder.times, order: recorder.order };
             }
+        }
+        Self { workers: tracks }
+    }
+
+    /// Puts what was settled before the workers began in front of what they did.
+    pub(crate) fn settled_before(mut self, mut walks: Vec<Walk>) -> Self {
+        walks.sort_unstable_by_key(|walk| walk.started_ns);
+        let workers = walks.iter().map(|walk| walk.worker + 1).max().unwrap_or(0);
+        let mut tracks = vec![Track::default(); workers.max(self.workers.len())];
+        for mut walk in walks {
+            // A slice has transactions: where nobody pays, only credits were added up.
+            if !walk.paid.is_empty() {
+                let track = &mut tracks[walk.worker];
+                track.order.append(&mut walk.paid);
+                let Walk { started_ns, finished_ns, .. } = walk;
+                track.times.push(Times { end: track.order.len(), started_ns, finished_ns });
+            }
+        }
+        for (track, executed) in tracks.iter_mut().zip(&mut self.workers) {
+            let before = track.order.len();
+            track.order.append(&mut executed.order);
+            let times = executed.times.iter();
+            track.times.extend(times.map(|times| Times { end: before + times.end, ..*times }));
         }
         Self { workers: tracks }
     }
@@ -291,6 +326,25 @@ mod tests {
             .collect();
         assert_eq!(slices, [(100, vec![0, 3]), (140, vec![4])]);
         assert_eq!((recording.workers(), recording.slices(1).count()), (2, 2));
+    }
+
+    #[test]
+    fn what_was_settled_comes_before_what_was_executed() {
+        let walk = |worker, started_ns, paid: &[TxIndex]| Walk {
+            worker,
+            started_ns,
+            finished_ns: started_ns + 5,
+            paid: paid.to_vec(),
+        };
+        let executed = Recording { workers: vec![track(&[(100, 140, &[4])])] };
+        let walks =
+            vec![walk(1, 20, &[3]), walk(0, 30, &[2]), walk(0, 10, &[0, 1]), walk(1, 9, &[])];
+        let recording = executed.settled_before(walks);
+        let expected = vec![
+            track(&[(10, 15, &[0, 1]), (30, 35, &[2]), (100, 140, &[4])]),
+            track(&[(20, 25, &[3])]),
+        ];
+        assert_eq!(recording, Recording { workers: expected });
     }
 
     #[test]

@@ -26,6 +26,7 @@ use tos_host_api::{AccessMode, TxIndex};
 use super::resolve::{Cuts, NumberedRange, Part};
 use crate::error::EngineError;
 use crate::execute::WorkerPool;
+use crate::explain::{RecordingPlan, Walk};
 use crate::planted::{Bug, planted};
 use crate::schedule::{AccessTable, Schedule, index_u32};
 use crate::state::Overlay;
@@ -36,6 +37,15 @@ pub(crate) struct Settled {
     pub(crate) schedule: Schedule,
     /// By transaction; empty when none is settled.
     pub(crate) settled: Vec<bool>,
+    /// Who walked along which payers and when; empty unless that is recorded.
+    pub(crate) walks: Vec<Walk>,
+}
+
+impl Settled {
+    /// A block whose transactions are all left to the executor.
+    pub(crate) fn none(table: Arc<AccessTable>) -> Self {
+        Self { schedule: Schedule::of_table(table), settled: Vec::new(), walks: Vec::new() }
+    }
 }
 
 /// Settles what can be settled, in the overlay. The schedule is made beside it: both look at the
@@ -44,23 +54,24 @@ pub(crate) fn settle(
     cuts: &Arc<Cuts>,
     table: &Arc<AccessTable>,
     overlay: &Arc<Overlay>,
-    pool: &WorkerPool,
+    (pool, workers_max): (&WorkerPool, usize),
+    recording: Option<RecordingPlan>,
 ) -> Result<Settled, EngineError> {
     let mut settled = Arc::new(settleable(&cuts.parts, table, &[]));
     if !settled.contains(&true) {
-        let schedule = Schedule::of_table(Arc::clone(table));
-        return Ok(Settled { schedule, settled: Vec::new() });
+        return Ok(Settled::none(Arc::clone(table)));
     }
     let mut made = None;
     // What is settleable without those that failed does not fail.
     for _ in 0..2 {
         let unscheduled = made.is_none().then_some(table);
-        let (schedule, mut failed) = walk_all(cuts, &settled, unscheduled, overlay, pool)?;
+        let Walked { schedule, mut failed, walks } =
+            walk_all(cuts, &settled, unscheduled, overlay, (pool, workers_max), recording)?;
         made = made.or(schedule);
         if failed.is_empty() {
             let gone = || EngineError::Bug("a worker kept or lost a part of a job".into());
             let settled = Arc::into_inner(settled).ok_or_else(gone)?;
-            return Ok(Settled { schedule: made.ok_or_else(gone)?, settled });
+            return Ok(Settled { schedule: made.ok_or_else(gone)?, settled, walks });
         }
         // Both ends of one payment can fail.
         failed.sort_unstable();
@@ -101,33 +112,49 @@ fn settleable(parts: &[Part], table: &AccessTable, failed: &[TxIndex]) -> Vec<bo
     settleable
 }
 
+/// What walking through all ranges came to.
+#[derive(Default)]
+struct Walked {
+    schedule: Option<Schedule>,
+    /// Payments that cannot be settled.
+    failed: Vec<TxIndex>,
+    walks: Vec<Walk>,
+}
+
 /// Walks through all ranges, and makes the schedule of `unscheduled` if there is one.
 fn walk_all(
     cuts: &Arc<Cuts>,
     settled: &Arc<Vec<bool>>,
     unscheduled: Option<&Arc<AccessTable>>,
     overlay: &Arc<Overlay>,
-    pool: &WorkerPool,
-) -> Result<(Option<Schedule>, Vec<TxIndex>), EngineError> {
-    enum Piece {
-        Schedule(Option<Schedule>),
-        Failed(Vec<TxIndex>),
-    }
+    (pool, workers_max): (&WorkerPool, usize),
+    recording: Option<RecordingPlan>,
+) -> Result<Walked, EngineError> {
     let (cuts, settled, overlay) = (Arc::clone(cuts), Arc::clone(settled), Arc::clone(overlay));
     let table = unscheduled.map(Arc::clone);
-    let pieces = pool.map(1 + cuts.ranges.len(), move |piece| match piece {
-        0 => Piece::Schedule(table.clone().map(Schedule::of_table)),
-        _ => Piece::Failed(walk(&cuts.parts, &cuts.ranges[piece - 1], &settled, &overlay)),
-    })?;
-    let mut made = None;
-    let mut all_failed = Vec::new();
-    for piece in pieces {
-        match piece {
-            Piece::Schedule(schedule) => made = schedule,
-            Piece::Failed(mut failed) => all_failed.append(&mut failed),
+    let count = 1 + cuts.ranges.len();
+    let pieces = pool.map_by_worker(count, workers_max, move |worker, piece| match piece {
+        0 => Walked { schedule: table.clone().map(Schedule::of_table), ..Walked::default() },
+        _ => {
+            let range = &cuts.ranges[piece - 1];
+            let started_ns = recording.map(|plan| plan.origin.elapsed_ns());
+            let failed = walk(&cuts.parts, range, &settled, &overlay);
+            let recorded = recording.zip(started_ns).map(|(plan, started_ns)| Walk {
+                worker,
+                started_ns,
+                finished_ns: plan.origin.elapsed_ns(),
+                paid: paid(&cuts.parts, range, &settled),
+            });
+            Walked { schedule: None, failed, walks: recorded.into_iter().collect() }
         }
+    })?;
+    let mut all = Walked::default();
+    for mut piece in pieces {
+        all.schedule = all.schedule.or(piece.schedule);
+        all.failed.append(&mut piece.failed);
+        all.walks.append(&mut piece.walks);
     }
-    Ok((made, all_failed))
+    Ok(all)
 }
 
 /// Settles the payments to and from the accounts of one range, one account after the other as far
@@ -156,4 +183,11 @@ fn walk(
         }
     }
     failed
+}
+
+/// The payments that accounts of one range make.
+fn paid(parts: &[Part], range: &NumberedRange, settled: &[bool]) -> Vec<TxIndex> {
+    let legs = range.references(parts).filter_map(|(part, position, _)| part.payment_at(position));
+    let paid = legs.filter(|(tx, is_source, _)| *is_source && settled[*tx as usize]);
+    paid.map(|(tx, ..)| tx).collect()
 }
