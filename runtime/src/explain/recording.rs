@@ -147,6 +147,9 @@ pub struct Recording {
 /// What one worker did.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 struct Track {
+    /// What it settled, before anything else.
+    walks: Vec<Walk>,
+    /// What it executed.
     times: Vec<Times>,
     order: Vec<TxIndex>,
 }
@@ -192,7 +195,7 @@ impl Recording {
             // What an executor without pauses has left open.
             recorder.pause();
             if let Some(track) = tracks.get_mut(worker) {
-                *track = Track { times: recorder.times, order: recorder.order };
+                *track = Track { walks: Vec::new(), times: recorder.times, order: recorder.order };
             }
         }
         Self { workers: tracks }
@@ -201,24 +204,16 @@ impl Recording {
     /// Puts what was settled before the workers began in front of what they did.
     pub(crate) fn settled_before(mut self, mut walks: Vec<Walk>) -> Self {
         walks.sort_unstable_by_key(|walk| walk.started_ns);
-        let workers = walks.iter().map(|walk| walk.worker + 1).max().unwrap_or(0);
-        let mut tracks = vec![Track::default(); workers.max(self.workers.len())];
-        for mut walk in walks {
+        for walk in walks {
+            if self.workers.len() <= walk.worker {
+                self.workers.resize_with(walk.worker + 1, Track::default);
+            }
             // A slice has transactions: where nobody pays, only credits were added up.
             if !walk.paid.is_empty() {
-                let track = &mut tracks[walk.worker];
-                track.order.append(&mut walk.paid);
-                let Walk { started_ns, finished_ns, .. } = walk;
-                track.times.push(Times { end: track.order.len(), started_ns, finished_ns });
+                self.workers[walk.worker].walks.push(walk);
             }
         }
-        for (track, executed) in tracks.iter_mut().zip(&mut self.workers) {
-            let before = track.order.len();
-            track.order.append(&mut executed.order);
-            let times = executed.times.iter();
-            track.times.extend(times.map(|times| Times { end: before + times.end, ..*times }));
-        }
-        Self { workers: tracks }
+        self
     }
 
     /// How many workers executed the block.
@@ -233,8 +228,13 @@ impl Recording {
     /// When there is no such worker.
     pub fn slices(&self, worker: usize) -> impl Iterator<Item = Slice<'_>> {
         let track = &self.workers[worker];
+        let settled = track.walks.iter().map(|walk| Slice {
+            started: Duration::from_nanos(walk.started_ns),
+            finished: Duration::from_nanos(walk.finished_ns),
+            transactions: &walk.paid,
+        });
         let mut start = 0;
-        track.times.iter().map(move |times| {
+        let executed = track.times.iter().map(move |times| {
             let transactions = &track.order[start..times.end];
             start = times.end;
             Slice {
@@ -242,7 +242,8 @@ impl Recording {
                 finished: Duration::from_nanos(times.finished_ns),
                 transactions,
             }
-        })
+        });
+        settled.chain(executed)
     }
 
     /// When each transaction was executed, by transaction. The time of a slice with several
@@ -252,7 +253,8 @@ impl Recording {
     /// When `weights` is neither empty nor a weight for each transaction.
     #[must_use]
     pub fn spans(&self, weights: &[u64]) -> Vec<Span> {
-        let transactions = self.workers.iter().map(|track| track.order.len()).sum();
+        let slices = (0..self.workers.len()).flat_map(|worker| self.slices(worker));
+        let transactions = slices.map(|slice| slice.transactions.len()).sum();
         assert!(weights.is_empty() || weights.len() == transactions, "a weight for each");
         let weight = |tx: TxIndex| weights.get(tx as usize).map_or(1, |weight| *weight.max(&1));
         let mut spans = vec![Span::default(); transactions];
@@ -340,11 +342,14 @@ mod tests {
         let walks =
             vec![walk(1, 20, &[3]), walk(0, 30, &[2]), walk(0, 10, &[0, 1]), walk(1, 9, &[])];
         let recording = executed.settled_before(walks);
-        let expected = vec![
-            track(&[(10, 15, &[0, 1]), (30, 35, &[2]), (100, 140, &[4])]),
-            track(&[(20, 25, &[3])]),
-        ];
-        assert_eq!(recording, Recording { workers: expected });
+        let told = |worker| -> Vec<(u128, Vec<TxIndex>)> {
+            let slices = recording.slices(worker);
+            slices.map(|slice| (slice.started.as_nanos(), slice.transactions.to_vec())).collect()
+        };
+        assert_eq!(told(0), [(10, vec![0, 1]), (30, vec![2]), (100, vec![4])]);
+        assert_eq!((told(1), recording.workers()), (vec![(20, vec![3])], 2));
+        let workers = recording.spans(&[]).iter().map(|span| span.worker).collect::<Vec<_>>();
+        assert_eq!(workers, [0, 0, 0, 1, 0]);
     }
 
     #[test]

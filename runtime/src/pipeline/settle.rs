@@ -137,15 +137,17 @@ fn walk_all(
         0 => Walked { schedule: table.clone().map(Schedule::of_table), ..Walked::default() },
         _ => {
             let range = &cuts.ranges[piece - 1];
-            let started_ns = recording.map(|plan| plan.origin.elapsed_ns());
-            let failed = walk(&cuts.parts, range, &settled, &overlay);
-            let recorded = recording.zip(started_ns).map(|(plan, started_ns)| Walk {
-                worker,
-                started_ns,
-                finished_ns: plan.origin.elapsed_ns(),
-                paid: paid(&cuts.parts, range, &settled),
-            });
-            Walked { schedule: None, failed, walks: recorded.into_iter().collect() }
+            let Some(plan) = recording else {
+                let failed = walk(&cuts.parts, range, &settled, &overlay, |_| {});
+                return Walked { failed, ..Walked::default() };
+            };
+            let started_ns = plan.origin.elapsed_ns();
+            // Lists that grow are copied; ranges are about equal.
+            let mut paid = Vec::with_capacity(settled.len() / cuts.ranges.len() + 64);
+            let failed = walk(&cuts.parts, range, &settled, &overlay, |tx| paid.push(tx));
+            let finished_ns = plan.origin.elapsed_ns();
+            let walk = Walk { worker, started_ns, finished_ns, paid };
+            Walked { failed, walks: vec![walk], ..Walked::default() }
         }
     })?;
     let mut all = Walked::default();
@@ -159,12 +161,13 @@ fn walk_all(
 
 /// Settles the payments to and from the accounts of one range, one account after the other as far
 /// as each of them can tell. Gives back those that their source cannot make, or that no balance can
-/// take; what comes after one of these is of no use.
+/// take; what comes after one of these is of no use. Tells of every payment where its source is.
 fn walk(
     parts: &[Part],
     range: &NumberedRange,
     settled: &[bool],
     overlay: &Overlay,
+    mut pays: impl FnMut(TxIndex),
 ) -> Vec<TxIndex> {
     let mut failed = Vec::new();
     for (part, position, number) in range.references(parts) {
@@ -174,6 +177,7 @@ fn walk(
         }
         let account = range.start() + number;
         let able = if is_source {
+            pays(tx);
             overlay.settle_source(account, payment)
         } else {
             overlay.settle_destination(account, payment)
@@ -183,11 +187,4 @@ fn walk(
         }
     }
     failed
-}
-
-/// The payments that accounts of one range make.
-fn paid(parts: &[Part], range: &NumberedRange, settled: &[bool]) -> Vec<TxIndex> {
-    let legs = range.references(parts).filter_map(|(part, position, _)| part.payment_at(position));
-    let paid = legs.filter(|(tx, is_source, _)| *is_source && settled[*tx as usize]);
-    paid.map(|(tx, ..)| tx).collect()
 }
