@@ -15,6 +15,10 @@ pub(crate) const LOOKS_FOR_JOB: usize = 1_000;
 /// microseconds after it is called, finds nothing in its core's caches, and has to be waited for.
 pub(crate) const WORKER_NS_MIN: u64 = 90_000;
 
+/// Transactions up to which a block with calls that is worth one worker is executed as the reference
+/// does: what workers share takes longer to set up than it saves. Payments have a shorter way.
+pub(crate) const FEW_CALLS: usize = 8;
+
 /// Accounts and transactions below which waking another worker for what surrounds the execution
 /// costs more than it gains: less than half a millisecond of work.
 pub(crate) const CREW_ITEMS_MIN: usize = 1_024;

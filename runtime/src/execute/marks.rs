@@ -31,11 +31,6 @@ impl Marks {
         self.0[tx as usize].load(Ordering::Relaxed) == PLAIN
     }
 
-    /// Whether nothing is left to do.
-    pub(super) fn is_complete(&self) -> bool {
-        self.0.iter().all(|mark| mark.load(Ordering::Relaxed) != MISSING)
-    }
-
     /// Notes that a plain transfer succeeded.
     pub(super) fn plain(&self, tx: TxIndex) {
         self.0[tx as usize].store(PLAIN, Ordering::Relaxed);

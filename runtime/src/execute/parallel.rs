@@ -32,11 +32,12 @@ use self::queue::{Queue, Work};
 use super::marks::Marks;
 use super::outputs::OwnOutputs;
 use super::plain::{PlainTransfer, Terms};
-use super::sequential::execute_one;
+use super::sequential::{execute_in_sequence, execute_one};
 use super::workers::Job;
 use super::{BlockEnv, Executed, Executor, Outputs, WorkerPool, panic_message};
 use crate::error::EngineError;
 use crate::explain::{Recorder, Recording};
+use crate::grain::FEW_CALLS;
 use crate::metrics::{Stopwatch, WorkerTimes};
 use crate::planted::{Bug, planted};
 use crate::sandbox::CallPermit;
@@ -59,13 +60,21 @@ pub(crate) fn execute_in_parallel(
     settled: &[bool],
     threads_max: usize,
 ) -> Result<Executed, EngineError> {
-    let marks = Marks::new(schedule.len(), settled);
-    if marks.is_complete() {
+    if !settled.is_empty() && !settled.contains(&false) {
         let workers = WorkerTimes { busy: vec![Duration::ZERO] };
-        let outputs = Outputs::collect(marks, Vec::new())?;
+        let outputs = Outputs::collect(Marks::new(schedule.len(), settled), Vec::new())?;
         return Ok(Executed { outputs, workers, recording: None });
     }
     let mut plan = Plan::new(schedule, block, env, &pool.pace, pool.len().min(threads_max));
+    let is_few = schedule.len() <= FEW_CALLS && env.runs_contracts();
+    let is_bare = settled.is_empty() && env.recording.is_none();
+    if plan.workers == 1 && is_few && is_bare {
+        let txs = block.transactions();
+        let work = |permit| execute_in_sequence(env, overlay, schedule.table(), txs, permit);
+        let executed = env.modules.with_calls(true, work)?;
+        learn(pool, env, &plan, &executed.workers);
+        return Ok(executed);
+    }
     let workers = plan.workers;
     let mut countdown = Countdown::default();
     if workers > 1 {
@@ -78,7 +87,7 @@ pub(crate) fn execute_in_parallel(
         schedule: Arc::clone(schedule),
         block: block.clone(),
         none_settled: settled.is_empty(),
-        marks,
+        marks: Marks::new(schedule.len(), settled),
         countdown,
         queue: Queue::new(schedule.len(), &mut plan),
         plan,
@@ -98,7 +107,6 @@ pub(crate) fn execute_in_parallel(
     if let Some(fault) = run.fault.into_inner() {
         return Err(fault);
     }
-    let guess_ns = run.plan.guess_ns;
     let mut workers = WorkerTimes { busy: vec![Duration::ZERO; workers] };
     let mut lists = Vec::with_capacity(workers.busy.len());
     let mut recorders = Vec::new();
@@ -107,12 +115,17 @@ pub(crate) fn execute_in_parallel(
         workers.busy[share.worker] = share.busy;
         lists.push(share.outputs);
     }
-    if guess_ns > 0 && env.observer.is_none() {
-        pool.pace.learn(guess_ns, workers.busy.iter().sum());
-    }
+    learn(pool, env, &run.plan, &workers);
     let recorded = env.recording.is_some();
     let recording = recorded.then(|| Recording::new(workers.busy.len(), recorders));
     Ok(Executed { outputs: Outputs::collect(run.marks, lists)?, workers, recording })
+}
+
+/// Lets the pool know how long the calls of a block took, unless somebody watched them.
+fn learn(pool: &WorkerPool, env: &BlockEnv, plan: &Plan, times: &WorkerTimes) {
+    if plan.guess_ns > 0 && env.observer.is_none() {
+        pool.pace.learn(plan.guess_ns, times.busy.iter().sum());
+    }
 }
 
 /// Everything the workers share while they execute one block.

@@ -46,7 +46,8 @@ pub(crate) struct Plan {
     pub(crate) guess_ns: u64,
     /// How many transactions are handed out at once.
     pub(crate) chunk: usize,
-    /// By transaction. Empty if no transaction runs a contract.
+    /// By transaction. Empty if no transaction runs a contract, and for one worker, who runs all of
+    /// them in block order.
     pub(crate) kinds: Vec<Kind>,
     /// Calls that wait for nobody while others wait for them: a chain has to begin at once to be
     /// done when the rest is.
@@ -78,39 +79,41 @@ impl Plan {
         threads: usize,
     ) -> Self {
         let len = schedule.included().0 as u64;
-        let mut plan =
-            Self { workers: 1, guess_ns: 0, chunk: 1, kinds: Vec::new(), first: Vec::new() };
+        let is_call = is_call.filter(|_| threads > 1);
         // Saturating throughout: load balancing, not gas that anyone pays.
-        let mut work = len.saturating_mul(PLAIN_NS);
-        if threads > 1
-            && let Some(is_call) = is_call
-        {
-            plan.kinds.reserve(schedule.len());
-            for (tx, gas_limit) in (0..).zip(schedule.table().gas_limits()) {
-                let kind = if is_call(tx) { kind_of_call(schedule, tx) } else { Kind::Cheap };
-                if kind != Kind::Cheap {
-                    let guess = CALL_NS + gas_limit.0 / CALL_GAS_PER_NS;
-                    plan.guess_ns = plan.guess_ns.saturating_add(guess);
-                }
-                if kind == Kind::First {
-                    plan.first.push(tx);
-                }
-                plan.kinds.push(kind);
-            }
-        }
-        work = work.saturating_add(pace.scale(plan.guess_ns));
+        let gas_limits = (0..).zip(schedule.table().gas_limits());
+        let guesses = is_call.into_iter().flat_map(|is_call| {
+            let calls = gas_limits.clone().filter(|(tx, _)| is_call(*tx));
+            calls.map(|(_, gas_limit)| CALL_NS + gas_limit.0 / CALL_GAS_PER_NS)
+        });
+        let guess_ns = guesses.fold(0, u64::saturating_add);
+        let mut work = len.saturating_mul(PLAIN_NS).saturating_add(pace.scale(guess_ns));
         if observed {
             work = work.saturating_add(len.saturating_mul(OBSERVER_NS));
         }
         // Executing a cheap transaction takes less than telling another worker that it is done.
-        let threads = if plan.kinds.is_empty() && !observed { 1 } else { threads };
-        plan.workers = threads.min(wide(schedule)).min(at_most(work / WORKER_NS_MIN)).max(1);
-        let share = len / (4 * plan.workers as u64);
+        let threads = if is_call.is_none() && !observed { 1 } else { threads };
+        // How wide a block is takes longer to find out than how much there is to do.
+        let by_work = threads.min(at_most(work / WORKER_NS_MIN));
+        let workers = if by_work > 1 { by_work.min(wide(schedule)).max(1) } else { 1 };
+        let share = len / (4 * workers as u64);
         let by_work = CHUNK_NS / (work / len.max(1)).max(1);
         // What an observer does may take long, and cheap transactions stay where they are handed out.
         let least = if observed { 1 } else { CHUNK_MIN };
-        plan.chunk = at_most(by_work.max(least).min(share).clamp(1, CHUNK_MAX));
+        let chunk = at_most(by_work.max(least).min(share).clamp(1, CHUNK_MAX));
+        let mut plan = Self { workers, guess_ns, chunk, kinds: Vec::new(), first: Vec::new() };
+        if let (Some(is_call), true) = (is_call, workers > 1) {
+            plan.list_calls(schedule, is_call);
+        }
         plan
+    }
+
+    /// Finds out how each transaction gets to a worker, of which there are several.
+    pub(crate) fn list_calls(&mut self, schedule: &Schedule, is_call: &dyn Fn(TxIndex) -> bool) {
+        let kind = |tx| if is_call(tx) { kind_of_call(schedule, tx) } else { Kind::Cheap };
+        self.kinds = (0..schedule.len() as TxIndex).map(kind).collect();
+        let first = (0..).zip(&self.kinds).filter(|(_, kind)| **kind == Kind::First);
+        self.first = first.map(|(tx, _)| tx).collect();
     }
 
     /// How a transaction gets to a worker.
