@@ -163,8 +163,20 @@ impl<'a> EncodedChange<'a> {
         address(&self.bytes[1..])
     }
 
-    /// Makes an account what it is after the block. Other assets that did not change stay shared
-    /// with copies of the account.
+    /// Makes an account that is what it was before the block what it is after it. Other assets are
+    /// looked at only if the block changed them: they are somewhere else in memory.
+    pub(crate) fn advance(&self, account: &mut Account) {
+        let assets = PLAIN_ACCOUNT_LEN - 4..;
+        let (before, after) = (self.before(), self.after());
+        if before.get(assets.clone()).is_some_and(|before| after.get(assets) == Some(before)) {
+            (account.nonce, account.native) = nonce_and_native(after);
+        } else {
+            self.update(account);
+        }
+    }
+
+    /// Makes any account what this one is after the block. Other assets that did not change stay
+    /// shared with copies of the account.
     pub(crate) fn update(&self, account: &mut Account) {
         match self.new_bytes() {
             Some([ACCOUNT, ..]) => update_account(account, self.after()),
@@ -258,13 +270,16 @@ fn decode_value(bytes: &[u8]) -> Option<StateValue> {
 }
 
 fn update_account(account: &mut Account, bytes: &[u8]) {
-    let number = |at: usize| u64::from_le_bytes(array(&bytes[at..]));
-    account.nonce = Nonce(number(2));
-    account.native = Amount(number(2 + 8));
+    (account.nonce, account.native) = nonce_and_native(bytes);
     let entry =
         |entry: &[u8]| (AssetId(array(entry)), Amount(u64::from_le_bytes(array(&entry[32..]))));
     let entries = || bytes[PLAIN_ACCOUNT_LEN..].chunks_exact(ENTRY_LEN).map(entry);
     account.assets.become_ascending(entries);
+}
+
+fn nonce_and_native(bytes: &[u8]) -> (Nonce, Amount) {
+    let number = |at: usize| u64::from_le_bytes(array(&bytes[at..]));
+    (Nonce(number(2)), Amount(number(2 + 8)))
 }
 
 fn counter(bytes: &[u8]) -> u128 {
