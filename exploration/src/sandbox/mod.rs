@@ -26,7 +26,7 @@ pub(crate) const WASM_STACK_BYTES: usize = 0;
 /// See the engine's `sandbox/call.rs`.
 pub(crate) struct CallRequest<'a> {
     pub(crate) module: &'a CompiledModule,
-    pub(crate) entry: &'a str,
+    pub(crate) entry: i32,
     pub(crate) gas: Gas,
     pub(crate) stack_words: u64,
     pub(crate) caller: Address,

@@ -273,11 +273,11 @@ impl ContractEngine {
         let (chain, modules) = (&pipeline.chain, &pipeline.modules);
         let callable = callable(chain, modules, &rules.preparation, &contract)?
             .ok_or(EngineError::NoSuchContract(contract))?;
-        if !callable.module.info.has_entry(entry) {
+        let Some(entry) = callable.module.info.callable_entry(entry) else {
             let result = Err(Interrupt::Revert(RevertReason::NoSuchEntry));
             let end = CallEnd { result, gas_used: Gas::ZERO, return_data: Vec::new() };
             return Ok((end, Vec::new()));
-        }
+        };
         let gas = rules.params.transaction_gas_limit.min(self.inner.config.view_gas_limit);
         let env = Arc::new(self.private_env(&tip, Default::default()));
         let (table, overlay) = self.private_overlay(set.entries(), gas)?;

@@ -31,8 +31,8 @@ impl Executor {
             Ok(module) => module,
             Err(why) => return Applied::native(Err(why), tx.intrinsic_gas),
         };
-        let call = Call { contract, module: &module, entry: CONSTRUCTOR_ENTRY, input, deposits };
-        let applied = self.run_if(module.info.has_init, tx, call);
+        let call = Call { contract, module: &module, input, deposits };
+        let applied = self.run_if(module.info.entry_number(CONSTRUCTOR_ENTRY), tx, call);
         Applied { contract: Some(contract), code: Some(hash), ..applied }
     }
 
@@ -52,8 +52,8 @@ impl Executor {
             Ok(module) => module,
             Err(why) => return Applied::native(Err(why), tx.intrinsic_gas),
         };
-        let call = Call { contract, module: &module, entry: MIGRATE_ENTRY, input, deposits: &[] };
-        let applied = self.run_if(module.info.has_migrate, tx, call);
+        let call = Call { contract, module: &module, input, deposits: &[] };
+        let applied = self.run_if(module.info.entry_number(MIGRATE_ENTRY), tx, call);
         Applied { code: Some(hash), ..applied }
     }
 
@@ -105,9 +105,9 @@ impl Executor {
 
     /// Runs a constructor or migration if the module exports it. One that does not takes neither
     /// input nor deposits: they would be lost without a word.
-    fn run_if(&mut self, exported: bool, tx: TxRef<'_>, call: Call<'_>) -> Applied {
-        if exported {
-            return self.call(tx, call);
+    fn run_if(&mut self, entry: Option<i32>, tx: TxRef<'_>, call: Call<'_>) -> Applied {
+        if let Some(entry) = entry {
+            return self.call(tx, entry, call);
         }
         let takes_nothing = call.input.is_empty() && call.deposits.is_empty();
         let result = if takes_nothing { Ok(()) } else { Err(RevertReason::NoSuchEntry.into()) };

@@ -15,7 +15,6 @@ use crate::types::{Deposit, RevertReason};
 pub(super) struct Call<'a> {
     pub(super) contract: ContractId,
     pub(super) module: &'a CompiledModule,
-    pub(super) entry: &'a str,
     pub(super) input: &'a [u8],
     pub(super) deposits: &'a [Deposit],
 }
@@ -25,6 +24,8 @@ pub(super) struct Call<'a> {
 pub(super) struct LastCall {
     contract: ContractId,
     entry: Box<str>,
+    /// Of the entry, in the module.
+    number: i32,
     module: Arc<CompiledModule>,
 }
 
@@ -51,22 +52,22 @@ impl Executor {
                     return revert(RevertReason::NoSuchContract(contract));
                 };
                 // Constructor and migration are no entries: they run once, when the engine says so.
-                if !callable.module.info.has_entry(entry) {
+                let Some(number) = callable.module.info.callable_entry(entry) else {
                     return revert(RevertReason::NoSuchEntry);
-                }
+                };
                 let module = Arc::clone(&callable.module);
-                LastCall { contract, entry: entry.into(), module }
+                LastCall { contract, entry: entry.into(), number, module }
             }
         };
-        let call = Call { contract, module: &last.module, entry, input, deposits };
-        let applied = self.call(tx, call);
+        let call = Call { contract, module: &last.module, input, deposits };
+        let applied = self.call(tx, last.number, call);
         self.last_call = Some(last);
         applied
     }
 
     /// Moves the deposits, then runs the entry with the gas that is left after the intrinsic part.
-    pub(super) fn call(&mut self, tx: TxRef<'_>, call: Call<'_>) -> Applied {
-        let Call { contract, module, entry, input, deposits } = call;
+    pub(super) fn call(&mut self, tx: TxRef<'_>, entry: i32, call: Call<'_>) -> Applied {
+        let Call { contract, module, input, deposits } = call;
         let source = Address::Key(tx.tx.source);
         if let Err(why) = self.move_deposits(&source, &Address::Contract(contract), deposits) {
             return Applied::native(Err(why), tx.intrinsic_gas);

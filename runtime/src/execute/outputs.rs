@@ -27,12 +27,17 @@ pub(crate) struct Outputs {
 
 impl Outputs {
     /// Outputs in block order.
-    pub(crate) fn of_list(outputs: Vec<TxOutput>) -> Self {
+    pub(super) fn of_list(outputs: OwnOutputs) -> Self {
         Self {
             marks: vec![FULL; outputs.len()],
             places: (0..).map(|position| (0, position)).take(outputs.len()).collect(),
-            lists: vec![(0..).zip(outputs.into_iter().map(Some)).collect()],
+            lists: vec![outputs],
         }
+    }
+
+    /// That of a single transaction.
+    pub(crate) fn of_one(output: TxOutput) -> Self {
+        Self::of_list(vec![(0, Some(output))])
     }
 
     /// Puts together what the workers have.

@@ -425,8 +425,10 @@ impl Run {
         } else {
             let transaction = &self.block.transactions()[tx as usize];
             let table = self.schedule.table();
-            let output = execute_one(&mut worker.executor, transaction, tx, table, batch)?;
-            worker.outputs.push((tx, Some(output)));
+            worker.outputs.push((tx, None));
+            let output = worker.outputs.last_mut().map(|(_, output)| output);
+            let output = output.expect("one was added");
+            execute_one(&mut worker.executor, transaction, tx, table, batch, output)?;
             self.marks.full(tx);
         }
         worker.finished += 1;

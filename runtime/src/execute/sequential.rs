@@ -30,12 +30,13 @@ pub(crate) fn execute_in_sequence(
     let mut outputs = Vec::with_capacity(transactions.len());
     for (index, tx) in (0..).zip(transactions) {
         // This thread is the node's own: a panic becomes an error here as it does on a worker.
-        let work = AssertUnwindSafe(|| execute_watched(&mut executor, tx, index, table));
-        let output = catch_unwind(work).unwrap_or_else(|payload| {
+        outputs.push((index, None));
+        let output = outputs.last_mut().map(|(_, output)| output).expect("one was added");
+        let work = AssertUnwindSafe(|| execute_watched(&mut executor, tx, index, table, output));
+        catch_unwind(work).unwrap_or_else(|payload| {
             let message = panic_message(&*payload);
             Err(EngineError::WorkerPanicked { tx: Some(index), message })
         })?;
-        outputs.push(output);
     }
     let outputs = Outputs::of_list(outputs);
     let workers = WorkerTimes { busy: vec![time.lap()] };
@@ -48,16 +49,17 @@ fn execute_watched(
     tx: &VerifiedTransaction,
     index: TxIndex,
     table: &AccessTable,
-) -> Result<TxOutput, EngineError> {
+    output: &mut Option<TxOutput>,
+) -> Result<(), EngineError> {
     let observer = executor.env.observer.clone();
     if let Some(observer) = &observer {
         observer.transaction_started(0, index);
     }
-    let output = execute_one(executor, tx, index, table, index)?;
+    execute_one(executor, tx, index, table, index, output)?;
     if let Some(observer) = &observer {
         observer.transaction_finished(0, index);
     }
-    Ok(output)
+    Ok(())
 }
 
 /// Executes a transaction and publishes what it changed. `batch` must grow from one transaction to
@@ -69,11 +71,12 @@ pub(super) fn execute_one(
     index: TxIndex,
     table: &AccessTable,
     batch: u32,
-) -> Result<TxOutput, EngineError> {
+    output: &mut Option<TxOutput>,
+) -> Result<(), EngineError> {
     let reference = TxRef { tx, id: tx.id(), intrinsic_gas: tx.intrinsic_gas(), index };
-    let output = executor.execute_transaction(reference, table.of(index as usize))?;
-    if output.result.is_ok() {
+    executor.execute_into(reference, table.of(index as usize), output)?;
+    if output.as_ref().is_some_and(|output| output.result.is_ok()) {
         executor.publish(batch, index)?;
     }
-    Ok(output)
+    Ok(())
 }

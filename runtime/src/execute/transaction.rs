@@ -141,14 +141,33 @@ impl Executor {
         tx: TxRef<'_>,
         access: &[TableEntry],
     ) -> Result<TxOutput, EngineError> {
+        let mut output = None;
+        self.execute_into(tx, access, &mut output)?;
+        output.ok_or_else(|| EngineError::Bug("a transaction came to nothing".into()))
+    }
+
+    /// The same with the output where it is going to stay: a receipt is large, and who hands one on
+    /// copies it.
+    ///
+    /// # Errors
+    /// The engine failed; the block has to be given up.
+    pub(super) fn execute_into(
+        &mut self,
+        tx: TxRef<'_>,
+        access: &[TableEntry],
+        output: &mut Option<TxOutput>,
+    ) -> Result<(), EngineError> {
         self.scope.begin(tx, access);
         let reserve = match self.validate(tx.tx).map_err(engine_fault)? {
             Ok(reserve) => reserve,
-            Err(invalid) => return Ok(TxOutput::of_result(Err(invalid))),
+            Err(invalid) => {
+                *output = Some(TxOutput::of_result(Err(invalid)));
+                return Ok(());
+            }
         };
         self.charge(tx.tx, reserve).map_err(engine_fault)?;
         let applied = self.apply(tx);
-        self.settle(tx, reserve, applied)
+        self.settle(tx, reserve, applied, output)
     }
 
     /// Decides whether the transaction may be included; returns the fee reserve.
@@ -231,7 +250,8 @@ impl Executor {
         tx: TxRef<'_>,
         reserve: u64,
         applied: Applied,
-    ) -> Result<TxOutput, EngineError> {
+        output: &mut Option<TxOutput>,
+    ) -> Result<(), EngineError> {
         let Applied { result, gas_used, return_data, contract, code } = applied;
         let (status, gas_used) = match result {
             Ok(()) => (ExecutionStatus::Success, gas_used),
@@ -265,7 +285,7 @@ impl Executor {
             messages.iter().for_each(|message| observer.guest_message(tx.index, message));
         }
         let burned = self.scope.journal.burned().to_vec();
-        Ok(TxOutput {
+        *output = Some(TxOutput {
             result: Ok(Receipt {
                 status,
                 gas_used,
@@ -275,7 +295,8 @@ impl Executor {
                 events: self.scope.journal.take_events(),
             }),
             rare: Rare { burned, code: code.filter(|_| success), messages }.boxed(),
-        })
+        });
+        Ok(())
     }
 }
 

@@ -119,7 +119,7 @@ impl CallArguments {
         let gas = gas_for(call, gas_asked)?;
         let request = CallRequest {
             module: &callable.module,
-            entry: &entry,
+            entry,
             gas,
             stack_words: stack_for(call)?,
             caller: caller(call),
@@ -160,6 +160,7 @@ impl CallArguments {
             }
             Err(Interrupt::Halt(reason)) => {
                 state.scope.journal.rollback(checkpoint);
+                let entry = String::from_utf8_lossy(&self.entry);
                 let text = format!("halted in {entry}: {reason}");
                 state.scope.keep_message(GuestMessage { contract, text });
                 Ok(Err(Status::Halted))
@@ -185,11 +186,11 @@ impl CallArguments {
         call.charge_growth(|costs| costs.credit()?.checked_mul(count))
     }
 
-    /// The contract and the entry, if they may be called here and now.
+    /// The contract and the entry's number, if they may be called here and now.
     fn find(
         &self,
         call: &mut HostCall<'_, '_>,
-    ) -> Result<OrStatus<(ContractId, Arc<Callable>, String)>, Interrupt> {
+    ) -> Result<OrStatus<(ContractId, Arc<Callable>, i32)>, Interrupt> {
         let scope = &mut call.state().scope;
         let Address::Contract(contract) = self.contract else {
             return Ok(Err(Status::NoSuchContract));
@@ -203,12 +204,9 @@ impl CallArguments {
         let Some(callable) = scope.callable(&contract)? else {
             return Ok(Err(Status::NoSuchContract));
         };
-        match std::str::from_utf8(&self.entry) {
-            Ok(entry) if callable.module.info.has_entry(entry) => {
-                Ok(Ok((contract, callable, entry.to_owned())))
-            }
-            _ => Ok(Err(Status::NoSuchEntry)),
-        }
+        let name = std::str::from_utf8(&self.entry).ok();
+        let entry = name.and_then(|name| callable.module.info.callable_entry(name));
+        Ok(entry.map(|entry| (contract, callable, entry)).ok_or(Status::NoSuchEntry))
     }
 
     fn move_deposits(&self, call: &mut HostCall<'_, '_>) -> Result<Option<Status>, Interrupt> {

@@ -20,7 +20,8 @@ const STACK_BYTES_NEW: usize = 2 * STACK_BYTES_MIN;
 /// What is called, by whom, with what.
 pub(crate) struct CallRequest<'a> {
     pub(crate) module: &'a CompiledModule,
-    pub(crate) entry: &'a str,
+    /// The number of an entry of the module, see `ModuleInfo::entry_number`.
+    pub(crate) entry: i32,
     pub(crate) gas: Gas,
     /// Words of logical stack, shared by all frames of a transaction.
     pub(crate) stack_words: u64,
@@ -204,15 +205,8 @@ fn enter(live: &mut Live, request: &CallRequest<'_>) -> Result<u64, Interrupt> {
     let gas = (request.gas, request.module.start_units);
     let words = request.stack_words;
     let unset = (live.stack_words != Some(words)).then_some(words);
-    let entry = request.module.info.entry_number(request.entry);
-    let entry = entry.ok_or_else(|| no_entry(request.entry))?;
     let units = live.meter.start(&mut live.store, gas, unset)?;
-    live.run(entry, units).map_err(|error| interrupt_of(&mut live.store, &error))
-}
-
-#[cold]
-fn no_entry(name: &str) -> EngineError {
-    EngineError::Bug(format!("{name:?} is called, which is no entry"))
+    live.run(request.entry, units).map_err(|error| interrupt_of(&mut live.store, &error))
 }
 
 impl CallEnd {

@@ -29,7 +29,7 @@ impl BlockOutputs {
 
     /// The output of a transaction that is in no block.
     pub(crate) fn of_one(output: TxOutput) -> Self {
-        Self { outputs: Outputs::of_list(vec![output]), block: None }
+        Self { outputs: Outputs::of_one(output), block: None }
     }
 
     /// How many there are.

@@ -74,7 +74,12 @@ impl ModuleInfo {
     /// callable, even when exported.
     #[must_use]
     pub fn has_entry(&self, name: &str) -> bool {
-        self.position(name).is_some()
+        self.callable_entry(name).is_some()
+    }
+
+    /// The number of an entry that a transaction or another contract may call.
+    pub(crate) fn callable_entry(&self, name: &str) -> Option<i32> {
+        self.position(name).and_then(|number| i32::try_from(number).ok())
     }
 
     /// The number by which a prepared module knows an entry, `init` and `migrate` included, which
