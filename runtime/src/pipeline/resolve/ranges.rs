@@ -31,9 +31,11 @@ impl NumberedRange {
         numbering: Numbering,
     ) -> Result<Self, EngineError> {
         let references = parts.iter().map(|part| part.positions(shards.clone()).len());
-        let mut numbers: Vec<_> = references.map(Vec::with_capacity).collect();
-        let mut addresses = Vec::new();
-        let mut cells = Vec::new();
+        let mut numbers: Vec<_> = references.clone().map(Vec::with_capacity).collect();
+        // No more accounts than references; a list that grows is copied every time.
+        let accounts_max = references.sum();
+        let mut addresses = Vec::with_capacity(accounts_max);
+        let mut cells = Vec::with_capacity(accounts_max);
         let mut next = 0;
         for shard in shards.clone() {
             let references = parts.iter().enumerate().flat_map(|(idx, part)| {
