@@ -4,7 +4,7 @@
 pub(crate) const LOOKS_IN_BLOCK: usize = 1;
 pub(crate) const LOOKS_FOR_JOB: usize = 1;
 pub(crate) const WORKER_NS_MIN: u64 = 1;
-pub(crate) const FEW_CALLS: usize = 0;
+pub(crate) const FEW_CALLS: usize = 1;
 pub(crate) const CREW_ITEMS_MIN: usize = 1;
 pub(crate) const ACCOUNTS_PER_SCAN: usize = 4;
 pub(crate) const ACCOUNTS_PER_RANGE: usize = 4;
