@@ -138,13 +138,13 @@ fn walk_all(
         _ => {
             let range = &cuts.ranges[piece - 1];
             let Some(plan) = recording else {
-                let failed = walk(&cuts.parts, range, &settled, &overlay, |_| {});
+                let failed = walk(&cuts.parts, range, &settled, &overlay, None);
                 return Walked { failed, ..Walked::default() };
             };
             let started_ns = plan.origin.elapsed_ns();
             // Lists that grow are copied; ranges are about equal.
             let mut paid = Vec::with_capacity(settled.len() / cuts.ranges.len() + 64);
-            let failed = walk(&cuts.parts, range, &settled, &overlay, |tx| paid.push(tx));
+            let failed = walk(&cuts.parts, range, &settled, &overlay, Some(&mut paid));
             let finished_ns = plan.origin.elapsed_ns();
             let walk = Walk { worker, started_ns, finished_ns, paid };
             Walked { failed, walks: vec![walk], ..Walked::default() }
@@ -161,13 +161,13 @@ fn walk_all(
 
 /// Settles the payments to and from the accounts of one range, one account after the other as far
 /// as each of them can tell. Gives back those that their source cannot make, or that no balance can
-/// take; what comes after one of these is of no use. Tells of every payment where its source is.
+/// take; what comes after one of these is of no use. Lists in `paid` what these accounts pay.
 fn walk(
     parts: &[Part],
     range: &NumberedRange,
     settled: &[bool],
     overlay: &Overlay,
-    mut pays: impl FnMut(TxIndex),
+    mut paid: Option<&mut Vec<TxIndex>>,
 ) -> Vec<TxIndex> {
     let mut failed = Vec::new();
     for (part, position, number) in range.references(parts) {
@@ -177,7 +177,9 @@ fn walk(
         }
         let account = range.start() + number;
         let able = if is_source {
-            pays(tx);
+            if let Some(paid) = &mut paid {
+                note(paid, tx);
+            }
             overlay.settle_source(account, payment)
         } else {
             overlay.settle_destination(account, payment)
@@ -187,4 +189,10 @@ fn walk(
         }
     }
     failed
+}
+
+/// Not inlined: what a list does that is full took registers of the loop, which hardly ever records.
+#[inline(never)]
+fn note(paid: &mut Vec<TxIndex>, tx: TxIndex) {
+    paid.push(tx);
 }
