@@ -9,7 +9,7 @@
 pub(crate) use std::hint::spin_loop;
 pub(crate) use std::sync::{OnceLock, mpsc};
 
-pub(crate) use parking_lot::{Condvar, Mutex, RwLock, RwLockWriteGuard};
+pub(crate) use parking_lot::{Condvar, Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// See [`std::sync::atomic`].
 pub(crate) mod atomic {

@@ -39,6 +39,7 @@ impl ContractEngine {
         let context = &record.header.context;
         let topoheight = context.topoheight;
         let tip = self.inner.tip.write();
+        self.check_usable()?;
         if topoheight <= tip.tip.topoheight {
             drop(tip);
             self.check_same(&record)?;
@@ -117,6 +118,7 @@ impl ContractEngine {
         let target = TipState::of(&self.stored(topoheight)?).with_stable(lowest);
         let meta = self.meta(&target.tip);
         self.write(&CommitBatch { meta: &meta, record: None, changes: &changes })?;
+        let unapplied = Unapplied(self);
         if !planted(Bug::RollbackForgetsTheHotState) {
             self.inner.pipeline.chain.apply(&changes);
         }
@@ -124,6 +126,7 @@ impl ContractEngine {
             shadow.note(&Applied::Rollback(changes));
         }
         *tip = target;
+        unapplied.done();
         Ok(())
     }
 
@@ -189,6 +192,25 @@ impl ContractEngine {
     }
 }
 
+/// A change that is written, or will be, and not yet what the tip shows. Dropping this instead of
+/// saying that it is done is what a panic does: it ends the engine while the tip is still locked, so
+/// that nobody works on a state that never was.
+#[must_use = "the engine ends when this is dropped"]
+struct Unapplied<'e>(&'e ContractEngine);
+
+impl Unapplied<'_> {
+    /// The tip shows it.
+    fn done(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Unapplied<'_> {
+    fn drop(&mut self) {
+        let _ = self.0.poison("a change was written and could not be applied");
+    }
+}
+
 /// An outcome that may become the tip.
 #[must_use = "nothing has changed yet"]
 pub(crate) struct Accepted<'e> {
@@ -217,12 +239,50 @@ impl Accepted<'_> {
         let topoheight = record.header.context.topoheight;
         let applying = engine.clone().persist_then(topoheight, answer);
         if let Some(mut tip) = tip {
+            let unapplied = Unapplied(engine);
             if !planted(Bug::HotStateNotUpdated) {
                 engine.inner.pipeline.chain.apply(&record.change_set);
             }
             *tip = TipState::of(&record).with_stable(tip.tip.stable_topoheight);
             engine.shadow_block(sampled, &record);
+            unapplied.done();
         }
         applying.of(record)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::time::Duration;
+
+    use super::*;
+    use tos_host_api::{Address, ChainId, PublicKey};
+
+    use crate::config::ProtocolParams;
+    use crate::genesis::Genesis;
+
+    #[test]
+    fn who_waited_for_a_commit_that_panics_is_refused() {
+        let genesis = Genesis::new(ProtocolParams::new(ChainId(7)));
+        let engine = ContractEngine::builder().genesis(genesis).build().expect("it starts");
+        let account = Address::Key(PublicKey([1; 32]));
+        let asked = std::thread::scope(|scope| {
+            let tip = engine.inner.tip.write();
+            let waiting = scope.spawn(|| engine.account(&account));
+            // If it is later than this it is refused at once, which proves nothing and is no error.
+            std::thread::sleep(Duration::from_millis(20));
+            let panicked = catch_unwind(AssertUnwindSafe(|| {
+                let _tip = tip;
+                let _unapplied = Unapplied(&engine);
+                panic!("in the middle of applying");
+            }));
+            panicked.expect_err("it panics");
+            waiting.join().expect("it is answered")
+        });
+        assert!(matches!(asked, Err(EngineError::Poisoned(_))), "{asked:?}");
+        let block = Block::new(engine.next_context(0), Vec::new());
+        let error = engine.execute_block(&block).expect_err("it refuses");
+        assert!(matches!(error, EngineError::Poisoned(_)), "{error}");
     }
 }

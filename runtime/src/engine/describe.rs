@@ -17,8 +17,7 @@ impl ContractEngine {
     /// # Errors
     /// There is no such contract, what it carries is no description, or the engine failed.
     pub fn description(&self, id: &ContractId) -> Result<Option<Description>, CallAccessError> {
-        self.check_usable()?;
-        let tip = self.inner.tip.read();
+        let tip = self.usable_tip()?;
         let pipeline = &self.inner.pipeline;
         let preparation = &pipeline.rules.at(tip.next_height()).preparation;
         let callable = callable(&pipeline.chain, &pipeline.modules, preparation, id)?

@@ -31,7 +31,7 @@ use crate::pipeline::{Mode, Pipeline, check_count};
 use crate::planted::{Bug, planted};
 use crate::protocol::ProtocolSchedule;
 use crate::storage::BlockRecord;
-use crate::sync::{Mutex, OnceLock, RwLock};
+use crate::sync::{Mutex, OnceLock, RwLock, RwLockReadGuard};
 use crate::types::{Block, BlockContext, Transaction, UnverifiedBlock};
 use crate::verify::{SIGNATURE_BATCH, VerifiedTransaction, verify_batch};
 
@@ -265,8 +265,7 @@ impl ContractEngine {
     }
 
     fn execute_as(&self, block: &Block, mode: Mode) -> Result<BlockOutcome, EngineError> {
-        self.check_usable()?;
-        let tip = self.inner.tip.read();
+        let tip = self.usable_tip()?;
         let context = block.context();
         if context.topoheight <= tip.tip.topoheight {
             let record = self.committed(context.topoheight)?;
@@ -290,8 +289,7 @@ impl ContractEngine {
         block: &Block,
         work: impl FnOnce(&Pipeline) -> Result<R, EngineError>,
     ) -> Result<R, EngineError> {
-        self.check_usable()?;
-        let tip = self.inner.tip.read();
+        let tip = self.usable_tip()?;
         check_position(block.context(), &tip)?;
         work(&self.inner.pipeline)
     }
@@ -304,6 +302,15 @@ impl ContractEngine {
             Some(record) => Ok(Some(record)),
             None => Ok(self.inner.pipeline.chain.storage().record(topoheight)?),
         }
+    }
+
+    /// The tip, which stays while this is held. Looks before waiting for it, which an observer must
+    /// not, and after: the commit it waited for may have ended the engine.
+    fn usable_tip(&self) -> Result<RwLockReadGuard<'_, TipState>, EngineError> {
+        self.check_usable()?;
+        let tip = self.inner.tip.read();
+        self.check_usable()?;
+        Ok(tip)
     }
 
     fn check_usable(&self) -> Result<(), EngineError> {

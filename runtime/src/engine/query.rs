@@ -59,8 +59,7 @@ impl ContractEngine {
     /// # Errors
     /// The storage failed.
     pub fn account(&self, address: &Address) -> Result<Account, EngineError> {
-        self.check_usable()?;
-        let _tip = self.inner.tip.read();
+        let _tip = self.usable_tip()?;
         self.inner.pipeline.chain.account(address)
     }
 
@@ -77,8 +76,7 @@ impl ContractEngine {
     /// # Errors
     /// The storage failed.
     pub fn contract(&self, id: &ContractId) -> Result<Option<ContractRecord>, EngineError> {
-        self.check_usable()?;
-        let _tip = self.inner.tip.read();
+        let _tip = self.usable_tip()?;
         self.inner.pipeline.chain.contract(id)
     }
 
@@ -87,8 +85,7 @@ impl ContractEngine {
     /// # Errors
     /// The storage failed.
     pub fn asset(&self, id: &AssetId) -> Result<Option<crate::state::AssetRecord>, EngineError> {
-        self.check_usable()?;
-        let _tip = self.inner.tip.read();
+        let _tip = self.usable_tip()?;
         self.inner.pipeline.chain.asset(id)
     }
 
@@ -97,8 +94,7 @@ impl ContractEngine {
     /// # Errors
     /// The storage failed.
     pub fn storage_value(&self, key: &SlotKey) -> Result<Option<Arc<[u8]>>, EngineError> {
-        self.check_usable()?;
-        let _tip = self.inner.tip.read();
+        let _tip = self.usable_tip()?;
         self.inner.pipeline.chain.slot(key.by_ref())
     }
 
@@ -107,8 +103,7 @@ impl ContractEngine {
     /// # Errors
     /// The storage failed.
     pub fn counter_value(&self, key: &SlotKey) -> Result<u128, EngineError> {
-        self.check_usable()?;
-        let _tip = self.inner.tip.read();
+        let _tip = self.usable_tip()?;
         self.inner.pipeline.chain.counter(key.by_ref())
     }
 
@@ -123,12 +118,11 @@ impl ContractEngine {
     /// # Errors
     /// The engine failed; whatever the transaction does wrong is part of the result.
     pub fn simulate(&self, tx: &UnsignedTransaction) -> Result<Simulation, EngineError> {
-        self.check_usable()?;
         let mut tx = tx.clone();
         tx.access.clear();
         loop {
             // Taken anew for each run: a commit waits for one of them, not for all.
-            let tip = self.inner.tip.read();
+            let tip = self.usable_tip()?;
             let params = &self.inner.pipeline.rules.at(tip.next_height()).params;
             let intrinsic_gas = match check_shape(&tx, params) {
                 Ok(intrinsic_gas) => intrinsic_gas,
@@ -236,7 +230,6 @@ impl ContractEngine {
         entry: &str,
         input: &[u8],
     ) -> Result<View, EngineError> {
-        self.check_usable()?;
         // Each account found costs one more run.
         const ACCOUNTS_MAX: usize = limits::ACCESS_ENTRIES_MAX;
         let mut set = AccessSet::default();
@@ -267,7 +260,7 @@ impl ContractEngine {
         input: &[u8],
         set: &AccessSet,
     ) -> Result<(CallEnd, Vec<GuestMessage>), EngineError> {
-        let tip = self.inner.tip.read();
+        let tip = self.usable_tip()?;
         let pipeline = &self.inner.pipeline;
         let rules = pipeline.rules.at(tip.next_height());
         let (chain, modules) = (&pipeline.chain, &pipeline.modules);
@@ -308,8 +301,7 @@ impl ContractEngine {
     /// # Errors
     /// The engine failed; a module that the gate refuses is no error here.
     pub fn warm(&self, tx: &Transaction) -> Result<(), EngineError> {
-        self.check_usable()?;
-        let tip = self.inner.tip.read();
+        let tip = self.usable_tip()?;
         let pipeline = &self.inner.pipeline;
         let rules = pipeline.rules.at(tip.next_height());
         check_shape(tx, &rules.params).map_or(Ok(()), |_| {

@@ -425,9 +425,7 @@ impl Run {
         } else {
             let transaction = &self.block.transactions()[tx as usize];
             let table = self.schedule.table();
-            worker.outputs.push((tx, None));
-            let output = worker.outputs.last_mut().map(|(_, output)| output);
-            let output = output.expect("one was added");
+            let (_, output) = worker.outputs.push_mut((tx, None));
             execute_one(&mut worker.executor, transaction, tx, table, batch, output)?;
             self.marks.full(tx);
         }

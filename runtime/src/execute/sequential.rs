@@ -29,9 +29,8 @@ pub(crate) fn execute_in_sequence(
     let mut executor = Executor::new(Arc::clone(env), Journal::new(Arc::clone(overlay)), permit);
     let mut outputs = Vec::with_capacity(transactions.len());
     for (index, tx) in (0..).zip(transactions) {
+        let (_, output) = outputs.push_mut((index, None));
         // This thread is the node's own: a panic becomes an error here as it does on a worker.
-        outputs.push((index, None));
-        let output = outputs.last_mut().map(|(_, output)| output).expect("one was added");
         let work = AssertUnwindSafe(|| execute_watched(&mut executor, tx, index, table, output));
         catch_unwind(work).unwrap_or_else(|payload| {
             let message = panic_message(&*payload);
