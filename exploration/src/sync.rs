@@ -5,7 +5,7 @@
 use std::ops::{Deref, DerefMut};
 
 pub(crate) use shuttle::hint::spin_loop;
-pub(crate) use shuttle::sync::{RwLockWriteGuard, atomic, mpsc};
+pub(crate) use shuttle::sync::{RwLockReadGuard, RwLockWriteGuard, atomic, mpsc};
 pub(crate) use shuttle::thread;
 
 /// A mutex as parking_lot has it: no poison.
