@@ -129,7 +129,7 @@ pub use rejection::{Container, Excerpt, Place, Reason, Rejection};
 pub use writes::WRITE_REACH;
 
 /// Version of what preparation makes of a module. Part of the key of a compiled artifact.
-pub const PREPARE_VERSION: u32 = 4;
+pub const PREPARE_VERSION: u32 = 5;
 
 /// Custom section whose content is handed on: a contract's description of itself.
 pub const DESCRIPTION_SECTION: &str = "tos.description";
