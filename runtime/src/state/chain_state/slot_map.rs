@@ -92,11 +92,14 @@ impl<V: Clone> SlotMap<V> {
     ) {
         let hasher = self.entries.hasher();
         let mut shard = self.entries.shards()[shard].write();
-        // Only looking first, like the accounts are.
-        let known = places.iter().filter(|Place { hash, change, .. }| {
-            change.with_slot(|slot| shard.get(*hash, |(key, _)| key.by_ref() == slot).is_some())
+        // Only looking first, like the accounts are; the first field and one of the last.
+        let looked = places.iter().map(|place| {
+            let likely = shard.get(place.hash, |_| true);
+            likely.map_or(0, |(key, hot)| {
+                u32::from(key.contract.0[0]) ^ hot.get().row.load(Ordering::Relaxed)
+            })
         });
-        std::hint::black_box(known.count());
+        std::hint::black_box(looked.fold(0, std::ops::BitXor::bitxor));
         let before = shard.len();
         for &Place { hash, ref change, .. } in places {
             change.with_slot(|slot| {
