@@ -81,3 +81,28 @@ fn counted<'a>(places: &[Place<'a>]) -> Vec<Place<'a>> {
     }
     sorted
 }
+
+#[cfg(test)]
+mod tests {
+    use tos_host_api::{Address, Nonce, PublicKey};
+
+    use super::*;
+    use crate::state::{Account, Change, StateKey, StateValue};
+
+    #[test]
+    fn counting_puts_every_place_where_sorting_does() {
+        let key = StateKey::Account(Address::Key(PublicKey([1; 32])));
+        let new = Some(StateValue::Account(Account { nonce: Nonce(1), ..Account::default() }));
+        let changes = ChangeSet::new(vec![Change { key, old: None, new }]).expect("one change");
+        let change = changes.encoded_changes().next().expect("one change");
+        let place = |hash: u64| Place { hash, shard: (hash * hash % 61) as usize, change };
+        let places: Vec<_> = (0..2_000).chain(5_000..5_003).map(place).collect();
+        let by_shard = |places: &[Place<'_>]| -> Vec<_> {
+            places.iter().map(|place| (place.shard, place.hash)).collect()
+        };
+        let mut sorted = places.clone();
+        sorted.sort_by_key(|place| place.shard);
+        assert_eq!(by_shard(&counted(&places)), by_shard(&sorted));
+        assert!(counted(&[]).is_empty());
+    }
+}
