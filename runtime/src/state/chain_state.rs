@@ -8,6 +8,7 @@
 
 mod accounts;
 mod apply;
+mod by_shard;
 mod columns;
 mod slot_map;
 mod values;
@@ -19,6 +20,7 @@ use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use self::accounts::HotAccounts;
 pub(crate) use self::accounts::{Numbering, Row};
+pub(crate) use self::by_shard::ByShard;
 pub(crate) use self::columns::{CounterColumn, CounterName};
 use self::values::HotValues;
 use super::{Account, StateKey, StateValue};

@@ -15,7 +15,7 @@ mod slot_table;
 
 pub(crate) use account::AccountParts;
 pub use account::{Account, AssetBalances, AssetRecord, ContractRecord};
-pub(crate) use chain_state::{ChainState, CounterColumn, CounterName, Numbering, Row};
+pub(crate) use chain_state::{ByShard, ChainState, CounterColumn, CounterName, Numbering, Row};
 pub use change_set::{Change, ChangeSet};
 pub(crate) use conservation::Sums;
 pub(crate) use encoded::{EncodedChange, EncodedKey, Kind};

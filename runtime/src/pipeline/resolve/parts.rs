@@ -9,7 +9,7 @@ use super::super::prefetch::ModuleTxs;
 use crate::access;
 use crate::execute::{Payment, Terms};
 use crate::schedule::{TableTx, index_u32};
-use crate::state::ChainState;
+use crate::state::{ByShard, ChainState};
 use crate::types::Block;
 
 /// What one worker found out about a range of transactions.
@@ -18,10 +18,7 @@ pub(crate) struct Part {
     entries: Vec<AccessEntry>,
     /// By entry.
     hashes: Vec<u64>,
-    /// Positions in `entries`, shard after shard, ascending within one.
-    by_shard: Vec<u32>,
-    /// By shard: where its positions start in `by_shard`; one more element closes the last.
-    shard_starts: Vec<u32>,
+    by_shard: ByShard,
     pub(super) txs: Vec<TableTx>,
     pub(super) module_txs: ModuleTxs,
     /// The first transaction of the part.
@@ -66,40 +63,15 @@ impl Part {
             facts.add(tx, params_id);
         }
         entries.extend(extra.map(|account| AccessEntry::new(account, AccessMode::Credit)));
-        let mut part = Self {
-            hashes: Vec::with_capacity(entries.len()),
-            by_shard: vec![0; entries.len()],
-            shard_starts: vec![0; ChainState::ACCOUNT_SHARDS + 1],
-            entries,
-            txs,
-            module_txs,
-            start,
-            roles,
-            payments,
-            facts,
-        };
-        part.sort(chain);
-        part
-    }
-
-    /// A counting sort of the entries by shard, which keeps their order within one.
-    fn sort(&mut self, chain: &ChainState) {
-        let mut shards = Vec::with_capacity(self.entries.len());
-        for entry in &self.entries {
+        let mut hashes = Vec::with_capacity(entries.len());
+        let mut shards = Vec::with_capacity(entries.len());
+        for entry in &entries {
             let (hash, shard) = chain.account_hash(&entry.account);
-            self.hashes.push(hash);
+            hashes.push(hash);
             shards.push(shard as u16);
-            self.shard_starts[shard + 1] += 1;
         }
-        for shard in 0..ChainState::ACCOUNT_SHARDS {
-            self.shard_starts[shard + 1] += self.shard_starts[shard];
-        }
-        let mut next = self.shard_starts.clone();
-        for (position, shard) in shards.into_iter().enumerate() {
-            let place = &mut next[usize::from(shard)];
-            self.by_shard[*place as usize] = index_u32(position);
-            *place += 1;
-        }
+        let by_shard = ByShard::of(shards.iter().map(|&shard| shard.into()));
+        Self { entries, hashes, by_shard, txs, module_txs, start, roles, payments, facts }
     }
 
     /// All references.
@@ -109,9 +81,7 @@ impl Part {
 
     /// Positions of the references to accounts in these shards, shard after shard.
     pub(super) fn positions(&self, shards: Range<usize>) -> &[u32] {
-        let start = self.shard_starts[shards.start] as usize;
-        let end = self.shard_starts[shards.end] as usize;
-        &self.by_shard[start..end]
+        self.by_shard.positions(shards)
     }
 
     /// The payments of the part, by transaction of the block.

@@ -4,10 +4,10 @@
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use dashmap::{DashMap, Entry};
+use dashmap::{DashMap, Entry, SharedValue};
 use tos_host_api::Address;
 
-use super::apply::Place;
+use super::apply::{Place, look_at};
 use super::{ChainState, SHARDS, age_limit, wrong_kind};
 use crate::error::EngineError;
 use crate::planted::{Bug, planted};
@@ -103,18 +103,7 @@ impl HotAccounts {
     pub(super) fn set_all(&self, shard: usize, places: &[Place<'_>], generation: u32) {
         let map = &self.entries;
         let mut shard = map.shards()[shard].write();
-        // Only looking, with as little in between as can be, lets the processor fetch several
-        // entries from memory at once; the loop below then finds them in its cache. The entry that
-        // seven bits of the hash point to is nearly always the one, and an entry's beginning and
-        // end are in different lines of the cache.
-        let looked = places.iter().map(|place| {
-            let likely = shard.get(place.hash, |_| true);
-            likely.map_or(0, |(address, hot)| {
-                u32::from(matches!(address, Address::Key(_)))
-                    ^ hot.get().used.load(Ordering::Relaxed)
-            })
-        });
-        std::hint::black_box(looked.fold(0, std::ops::BitXor::bitxor));
+        look_at(places.iter().map(|place| Some(ends(shard.get(place.hash, |_| true)?))));
         for &Place { hash, change, .. } in places {
             let address = change.address();
             if let Some((_, known)) = shard.get_mut(hash, |(known, _)| *known == address) {
@@ -124,7 +113,7 @@ impl HotAccounts {
             } else {
                 let mut account = Account::default();
                 change.update(&mut account);
-                let entry = (address, dashmap::SharedValue::new(self.fresh(account, generation)));
+                let entry = (address, SharedValue::new(self.fresh(account, generation)));
                 shard.insert(hash, entry, |(known, _)| map.hash_usize(known) as u64);
             }
         }
@@ -205,12 +194,7 @@ impl ChainState {
         let generation = self.generation();
         let map = &self.accounts.entries;
         let mut shard = map.shards()[shard].write();
-        // Only looking, with nothing in between, lets the processor fetch several accounts from
-        // memory at once; the loop below then finds them in its cache.
-        let known = references.clone().filter(|(hash, address, _)| {
-            shard.get(*hash, |(known, _)| known == *address).is_some()
-        });
-        std::hint::black_box(known.count());
+        look_at(references.clone().map(|(hash, ..)| Some(ends(shard.get(hash, |_| true)?))));
         for (hash, address, mention) in references {
             if let Some((_, hot)) = shard.get_mut(hash, |(known, _)| known == address) {
                 let hot = hot.get_mut();
@@ -231,12 +215,17 @@ impl ChainState {
             number(mention, next);
             let used = AtomicU32::new(generation);
             let hot = HotAccount { account, row, numbering, number: next, used };
-            let value = dashmap::SharedValue::new(hot);
+            let value = SharedValue::new(hot);
             shard.insert(hash, (*address, value), |(known, _)| map.hash_usize(known) as u64);
             next = next.checked_add(1).ok_or_else(too_many)?;
         }
         Ok(next)
     }
+}
+
+/// Something of both ends of an entry, see [`look_at`].
+fn ends((address, hot): &(Address, SharedValue<HotAccount>)) -> u32 {
+    u32::from(matches!(address, Address::Key(_))) ^ hot.get().used.load(Ordering::Relaxed)
 }
 
 fn too_many() -> EngineError {

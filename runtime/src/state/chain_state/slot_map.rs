@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use dashmap::{DashMap, SharedValue};
 
-use super::apply::Place;
+use super::apply::{Place, look_at};
 use super::{Row, SHARDS, age};
 use crate::state::{EncodedChange, SlotKey, SlotRef};
 
@@ -92,14 +92,10 @@ impl<V: Clone> SlotMap<V> {
     ) {
         let hasher = self.entries.hasher();
         let mut shard = self.entries.shards()[shard].write();
-        // Only looking first, like the accounts are; the first field and one of the last.
-        let looked = places.iter().map(|place| {
-            let likely = shard.get(place.hash, |_| true);
-            likely.map_or(0, |(key, hot)| {
-                u32::from(key.contract.0[0]) ^ hot.get().row.load(Ordering::Relaxed)
-            })
-        });
-        std::hint::black_box(looked.fold(0, std::ops::BitXor::bitxor));
+        look_at(places.iter().map(|place| {
+            let (key, hot) = shard.get(place.hash, |_| true)?;
+            Some(u32::from(key.contract.0[0]) ^ hot.get().row.load(Ordering::Relaxed))
+        }));
         let before = shard.len();
         for &Place { hash, ref change, .. } in places {
             change.with_slot(|slot| {
