@@ -10,7 +10,7 @@ use tos_runtime::{
 };
 
 use super::orders::{Order, bytes};
-use crate::{AMM, COUNTER_WAT, Rng, TOKEN, TOKEN_WAT, assemble};
+use crate::{COUNTER_WAT, Rng, TOKEN_WAT, assemble};
 
 /// People of the chain; person 0 deploys and upgrades.
 const PEOPLE: usize = 14;
@@ -20,12 +20,15 @@ const SEED: u64 = 0x601d;
 const SECOND: AssetId = AssetId([0x51; 32]);
 const UNKNOWN: AssetId = AssetId([0x52; 32]);
 
-const COUNTER: &[u8] = include_bytes!("../../../contracts/wasm/counter.wasm");
-const ESCROW: &[u8] = include_bytes!("../../../contracts/wasm/escrow.wasm");
-const NFT: &[u8] = include_bytes!("../../../contracts/wasm/nft.wasm");
-const AUCTION: &[u8] = include_bytes!("../../../contracts/wasm/auction.wasm");
-const WALLET: &[u8] = include_bytes!("../../../contracts/wasm/multisig_wallet.wasm");
-const GREETER: &[u8] = include_bytes!("../../../contracts/wasm/greeter.wasm");
+// Modules as they were when the chain was recorded: the contracts may improve, this chain may not.
+const TOKEN: &[u8] = include_bytes!("modules/token.wasm");
+const AMM: &[u8] = include_bytes!("modules/amm.wasm");
+const COUNTER: &[u8] = include_bytes!("modules/counter.wasm");
+const ESCROW: &[u8] = include_bytes!("modules/escrow.wasm");
+const NFT: &[u8] = include_bytes!("modules/nft.wasm");
+const AUCTION: &[u8] = include_bytes!("modules/auction.wasm");
+const WALLET: &[u8] = include_bytes!("modules/multisig_wallet.wasm");
+const GREETER: &[u8] = include_bytes!("modules/greeter.wasm");
 const RAW: &str = include_str!("../../../contracts/wat/raw.wat");
 const HOSTILE: &str = include_str!("../../../contracts/wat/hostile.wat");
 
