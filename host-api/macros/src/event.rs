@@ -2,7 +2,7 @@
 
 use proc_macro2::TokenStream;
 use quote::quote;
-use syn::{Fields, ItemStruct, LitStr, Result};
+use syn::{Fields, ItemStruct, LitByteStr, LitStr, Result};
 
 use crate::data::expand_struct;
 use crate::syntax::{describe_fields, docs, fail, plain, take_flag};
@@ -32,6 +32,7 @@ pub(crate) fn expand(attribute: TokenStream, mut item: ItemStruct) -> Result<Tok
     }
     let (ident, text, fields) = (&item.ident, docs(&item.attrs), describe_fields(&item.fields));
     let data = expand_struct(ident, &item.fields);
+    let topic = LitByteStr::new(&padded(&name), item.ident.span());
     Ok(quote! {
         #item
 
@@ -45,8 +46,9 @@ pub(crate) fn expand(attribute: TokenStream, mut item: ItemStruct) -> Result<Tok
                 topics: &[#(#positions),*],
             };
 
+            #[inline(always)]
             fn topics(&self, out: &mut ::tos_sdk::Buffer) {
-                out.topic(#name);
+                out.push(#topic);
                 #(::tos_sdk::Topic::topic(&self.#topics, out);)*
             }
         }
@@ -55,6 +57,13 @@ pub(crate) fn expand(attribute: TokenStream, mut item: ItemStruct) -> Result<Tok
             <#ident as ::tos_sdk::Event>::DESCRIPTION
         ));
     })
+}
+
+/// A name as a topic: padded with zeros.
+fn padded(name: &str) -> [u8; TOPIC_LEN] {
+    let mut topic = [0; TOPIC_LEN];
+    topic[..name.len()].copy_from_slice(name.as_bytes());
+    topic
 }
 
 fn name(attribute: TokenStream, item: &ItemStruct) -> Result<String> {

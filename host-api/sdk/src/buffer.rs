@@ -1,10 +1,15 @@
 //! Bytes that are being put together: keys, values, inputs, messages.
 #![allow(unsafe_code, reason = "a vector of bytes in a tenth of the code of `Vec`")]
 
-use alloc::alloc::{alloc, dealloc};
+#[cfg(not(target_arch = "wasm32"))]
+use alloc::alloc::{alloc, dealloc, realloc};
 use alloc::vec::Vec;
 use core::alloc::Layout;
 use core::ops::Deref;
+
+// Directly: the way around by the names of the standard library is longer than the allocator.
+#[cfg(target_arch = "wasm32")]
+use crate::guest::{alloc, dealloc, realloc};
 
 /// Growing bytes.
 ///
@@ -57,19 +62,14 @@ impl Buffer {
         self.len = len;
     }
 
-    /// Adds text.
+    /// Adds text. Of messages, which are written once before the end: nothing to inline.
+    #[inline(never)]
     pub(crate) fn text(&mut self, text: &str) {
         self.push(text.as_bytes());
     }
 
-    /// Adds text of at most 32 bytes, padded with zeros to that: a topic.
-    #[doc(hidden)]
-    pub fn topic(&mut self, text: &str) {
-        self.push(text.as_bytes());
-        self.push([0; 32].get(text.len()..).unwrap_or_default());
-    }
-
     /// Adds a number in decimal.
+    #[inline(never)]
     pub(crate) fn number(&mut self, number: usize) {
         if number >= 10 {
             self.number(number / 10);
@@ -105,16 +105,19 @@ impl Buffer {
     /// Makes room. `room` is more than there is.
     #[inline(never)]
     fn grow_to(&mut self, room: usize) {
-        // SAFETY: `room` is not zero.
-        let start = unsafe { alloc(layout(room)) };
+        // SAFETY: `room` is not zero, and an area that there is was allocated with this layout.
+        let start = unsafe {
+            if self.room == 0 {
+                alloc(layout(room))
+            } else {
+                realloc(self.start, layout(self.room), room)
+            }
+        };
         if start.is_null() {
             crate::error::out_of_memory();
         }
-        // SAFETY: the new area is larger than what is written and apart from it.
-        unsafe { start.copy_from_nonoverlapping(self.start, self.len) };
-        let len = self.len;
-        // Frees the old area.
-        *self = Self { start, len, room };
+        self.start = start;
+        self.room = room;
     }
 }
 
@@ -124,12 +127,14 @@ fn layout(len: usize) -> Layout {
 }
 
 impl Default for Buffer {
+    #[inline(always)]
     fn default() -> Self {
         Self::new()
     }
 }
 
 impl Drop for Buffer {
+    #[inline(always)]
     fn drop(&mut self) {
         if self.room > 0 {
             // SAFETY: the area was allocated with this layout.
@@ -141,6 +146,7 @@ impl Drop for Buffer {
 impl Deref for Buffer {
     type Target = [u8];
 
+    #[inline(always)]
     fn deref(&self) -> &[u8] {
         // SAFETY: the first `len` bytes are written; an empty buffer's pointer is aligned.
         unsafe { core::slice::from_raw_parts(self.start, self.len) }

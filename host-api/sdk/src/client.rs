@@ -1,6 +1,6 @@
 //! Calling other contracts.
 
-use tos_host_api::{AssetId, ContractId, Status};
+use tos_host_api::{Address, AssetId, ContractId, Status};
 
 use crate::buffer::Buffer;
 use crate::data::{Data, Malformed, encode};
@@ -92,7 +92,7 @@ impl Callee {
         input: &[u8],
     ) -> Result<R::Output, CallError<R::Error>> {
         let status = sys::call(&sys::CallRequest {
-            contract: &tos_host_api::Address::Contract(self.contract).to_bytes(),
+            contract: &Address::Contract(self.contract),
             entry,
             input,
             gas: self.gas,

@@ -257,6 +257,7 @@ macro_rules! identities {
         impl Data for $ty {
             const TYPE: Type = Type::$ty;
 
+            #[inline(always)]
             fn encode(&self, out: &mut Buffer) {
                 out.push(&self.0);
             }
@@ -291,16 +292,19 @@ quantities!(Amount, ChainId, Gas, Nonce, TopoHeight);
 impl Data for Address {
     const TYPE: Type = Type::Address;
 
+    #[inline(always)]
     fn encode(&self, out: &mut Buffer) {
-        out.push(&self.to_bytes());
+        out.push(sys::encoding(self));
     }
 
     fn decode(input: &mut Input<'_>) -> Self {
-        let bytes = input.take_array();
-        if bytes[0] > 1 {
-            input.fail(Malformed::Invalid("an address begins with 0 or 1"));
+        match input.take(Self::ENCODED_LEN).first_chunk().and_then(sys::address) {
+            Some(address) => *address,
+            None => {
+                input.fail(Malformed::Invalid("an address begins with 0 or 1"));
+                Self::Key(PublicKey([0; 32]))
+            }
         }
-        sys::address(bytes)
     }
 }
 

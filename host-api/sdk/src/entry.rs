@@ -41,6 +41,7 @@ impl Arguments {
     }
 
     #[track_caller]
+    #[inline(always)]
     fn check(&self, name: &str) {
         if let Some(malformed) = self.input.malformed() {
             refuse(self.entry, Some(name), malformed);

@@ -12,20 +12,20 @@ use crate::sys;
 /// zero key.
 #[must_use]
 pub fn caller() -> Address {
-    sys::address(sys::caller())
+    sys::caller()
 }
 
 /// Who signed the transaction. To decide what somebody may do, ask for the [`caller`]: a source can
 /// be tricked into calling a contract that calls this one.
 #[must_use]
 pub fn source() -> Address {
-    sys::address(sys::source())
+    sys::source()
 }
 
 /// This contract.
 #[must_use]
 pub fn contract() -> ContractId {
-    let [_, identity @ ..] = sys::contract();
+    let [_, identity @ ..] = *sys::encoding(&sys::contract());
     identity.into()
 }
 
@@ -69,7 +69,7 @@ pub fn gas_left() -> u64 {
 /// An account's balance of an asset. Needs `read` on the account.
 #[must_use]
 pub fn balance(account: impl Into<Address>, asset: AssetId) -> u64 {
-    sys::balance(&account.into().to_bytes(), &asset)
+    sys::balance(&account.into(), &asset)
 }
 
 /// Why money did not move.
@@ -95,7 +95,7 @@ fn paid(status: i32) -> Result<(), PaymentError> {
 /// # Errors
 /// Nothing has moved.
 pub fn transfer(to: impl Into<Address>, asset: AssetId, amount: u64) -> Result<(), PaymentError> {
-    paid(sys::transfer(&to.into().to_bytes(), &asset, amount))
+    paid(sys::transfer(&to.into(), &asset, amount))
 }
 
 /// How many assets this call brought along. At most one of each, so an entry that takes one asset
@@ -135,27 +135,28 @@ pub fn emit<E: Event>(event: &E) {
 
 /// An event without its type, so that its emission is in a module once and not once per event.
 trait Parts {
-    fn topics(&self, out: &mut Buffer);
-    fn data(&self, out: &mut Buffer);
+    /// Appends the topics, then the data; returns how many bytes the topics have.
+    fn append(&self, out: &mut Buffer) -> usize;
 }
 
 impl<E: Event> Parts for E {
-    fn topics(&self, out: &mut Buffer) {
-        Event::topics(self, out);
-    }
-
-    fn data(&self, out: &mut Buffer) {
+    fn append(&self, out: &mut Buffer) -> usize {
+        self.topics(out);
+        let topics = out.len();
         self.encode(out);
+        topics
     }
 }
+
+/// Room for an event with all topics and a few addresses in its data: most never grow.
+const EVENT_ROOM: usize = 256;
 
 #[track_caller]
 #[inline(never)]
 fn emit_parts(name: &str, event: &dyn Parts) {
-    let (mut topics, mut data) = (Buffer::new(), Buffer::new());
-    event.topics(&mut topics);
-    event.data(&mut data);
-    within_limits(sys::emit(&topics, &data), name);
+    let mut bytes = Buffer::with_room(EVENT_ROOM);
+    let topics = event.append(&mut bytes);
+    within_limits(sys::emit(&bytes, topics), name);
 }
 
 /// Gives a message to the operator of the node that runs this; never part of a result.

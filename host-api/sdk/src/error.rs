@@ -66,6 +66,7 @@ pub(crate) fn out_of_memory() -> ! {
 
 /// Aborts unless a host function succeeded in what can only fail by a limit of the host.
 #[track_caller]
+#[inline(always)]
 pub(crate) fn within_limits(status: i32, what: &str) {
     if status < 0 {
         limit(what)

@@ -5,6 +5,7 @@ use tos_host_api::{Address, AssetId, ContractId, Hash, PublicKey};
 use crate::buffer::Buffer;
 use crate::data::Data;
 use crate::describe;
+use crate::sys;
 
 /// An event: a struct with the attribute [`event`](crate::event). Not implemented by hand.
 ///
@@ -31,6 +32,7 @@ pub trait Topic {
 macro_rules! identities {
     ($($ty:ident),*) => {$(
         impl Topic for $ty {
+            #[inline(always)]
             fn topic(&self, out: &mut Buffer) {
                 out.push(&self.0);
             }
@@ -41,11 +43,10 @@ macro_rules! identities {
 identities!(PublicKey, ContractId, AssetId, Hash);
 
 impl Topic for Address {
+    #[inline(always)]
     fn topic(&self, out: &mut Buffer) {
-        match self {
-            Self::Key(key) => key.topic(out),
-            Self::Contract(contract) => contract.topic(out),
-        }
+        let [_, identity @ ..] = sys::encoding(self);
+        out.push(identity);
     }
 }
 

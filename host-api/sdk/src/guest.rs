@@ -13,23 +13,28 @@ use crate::{error, sys};
 /// it was handed out last, which is what temporaries are; everything else goes with the instance at
 /// the end of the call.
 struct Bump {
-    /// First free address; 0 before the first use.
-    top: Cell<usize>,
+    /// The first free byte.
+    top: Cell<*mut u8>,
     /// End of the memory there is.
-    end: Cell<usize>,
+    end: Cell<*mut u8>,
 }
 
 // SAFETY: a contract has one thread.
 unsafe impl Sync for Bump {}
 
 #[global_allocator]
-static ALLOCATOR: Bump = Bump { top: Cell::new(0), end: Cell::new(0) };
+static ALLOCATOR: Bump = Bump {
+    top: Cell::new((&raw const __heap_base).cast_mut()),
+    end: Cell::new((&raw const __heap_end).cast_mut()),
+};
 
 const PAGE: usize = 64 * 1024;
 
 unsafe extern "C" {
     /// Set by the linker: where the heap may begin.
     static __heap_base: u8;
+    /// Set by the linker: where memory ends when the module is instantiated.
+    static __heap_end: u8;
 }
 
 impl Bump {
@@ -37,15 +42,24 @@ impl Bump {
     // be code in every contract.
 
     /// Makes `top` the first free address; false when memory cannot grow that far.
-    fn move_to(&self, top: usize) -> bool {
-        if top > self.end.get() {
-            let pages = top.wrapping_sub(self.end.get()).wrapping_add(PAGE - 1) / PAGE;
-            if core::arch::wasm32::memory_grow(0, pages) == usize::MAX {
-                return false;
-            }
-            self.end.set(self.end.get().wrapping_add(pages.wrapping_mul(PAGE)));
+    fn move_to(&self, top: *mut u8) -> bool {
+        if top > self.end.get() && !self.grow_to(top) {
+            return false;
         }
         self.top.set(top);
+        true
+    }
+
+    /// Gets pages up to there.
+    #[cold]
+    #[inline(never)]
+    fn grow_to(&self, top: *mut u8) -> bool {
+        let end = self.end.get();
+        let pages = (top as usize).wrapping_sub(end as usize).wrapping_add(PAGE - 1) / PAGE;
+        if core::arch::wasm32::memory_grow(0, pages) == usize::MAX {
+            return false;
+        }
+        self.end.set(end.wrapping_add(pages.wrapping_mul(PAGE)));
         true
     }
 }
@@ -54,29 +68,20 @@ impl Bump {
 // that is freed; `end` is what memory has.
 unsafe impl GlobalAlloc for Bump {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        if self.top.get() == 0 {
-            self.top.set((&raw const __heap_base) as usize);
-            self.end.set(core::arch::wasm32::memory_size(0).wrapping_mul(PAGE));
-        }
         let mask = layout.align().wrapping_sub(1);
-        let start = self.top.get().wrapping_add(mask) & !mask;
-        if self.move_to(start.wrapping_add(layout.size())) {
-            start as *mut u8
-        } else {
-            core::ptr::null_mut()
-        }
+        let start = self.top.get().wrapping_add(mask).map_addr(|start| start & !mask);
+        if self.move_to(start.wrapping_add(layout.size())) { start } else { core::ptr::null_mut() }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        if (pointer as usize).wrapping_add(layout.size()) == self.top.get() {
-            self.top.set(pointer as usize);
+        if pointer.wrapping_add(layout.size()) == self.top.get() {
+            self.top.set(pointer);
         }
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        let start = pointer as usize;
-        if start.wrapping_add(layout.size()) == self.top.get() {
-            return if self.move_to(start.wrapping_add(size)) {
+        if pointer.wrapping_add(layout.size()) == self.top.get() {
+            return if self.move_to(pointer.wrapping_add(size)) {
                 pointer
             } else {
                 core::ptr::null_mut()
@@ -92,6 +97,23 @@ unsafe impl GlobalAlloc for Bump {
             moved
         }
     }
+}
+
+// What the names of the standard library come to in the end.
+
+pub(crate) unsafe fn alloc(layout: Layout) -> *mut u8 {
+    // SAFETY: passed on.
+    unsafe { ALLOCATOR.alloc(layout) }
+}
+
+pub(crate) unsafe fn dealloc(pointer: *mut u8, layout: Layout) {
+    // SAFETY: passed on.
+    unsafe { ALLOCATOR.dealloc(pointer, layout) }
+}
+
+pub(crate) unsafe fn realloc(pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+    // SAFETY: passed on.
+    unsafe { ALLOCATOR.realloc(pointer, layout, size) }
 }
 
 /// Room for a panic's message; the host takes 1024 bytes.

@@ -2,20 +2,23 @@
 //! allocator; decides nothing.
 #![allow(unsafe_code, reason = "imports are unsafe to call: the host writes where pointers point")]
 
+use core::mem::MaybeUninit;
+
 use tos_host_api::functions::guest;
 use tos_host_api::{Address, AssetId};
 
 use crate::buffer::Buffer;
 
-/// An address as the host reads and writes it.
-pub(crate) type AddressBytes = [u8; Address::ENCODED_LEN];
+/// The encoding of an address, which is what it is in memory: nothing is copied to write one.
+pub(crate) fn encoding(address: &Address) -> &[u8; Address::ENCODED_LEN] {
+    // SAFETY: `Address` promises this layout. All of its bytes are written.
+    unsafe { &*core::ptr::from_ref(address).cast() }
+}
 
-/// The address in bytes that begin with 0 or 1.
-pub(crate) fn address([tag, identity @ ..]: AddressBytes) -> Address {
-    match tag {
-        0 => Address::Key(identity.into()),
-        _ => Address::Contract(identity.into()),
-    }
+/// The address that bytes are the encoding of; `None` when the tag is unknown.
+pub(crate) fn address(bytes: &[u8; Address::ENCODED_LEN]) -> Option<&Address> {
+    // SAFETY: `Address` promises this layout, with the tags 0 and 1.
+    (bytes[0] <= 1).then(|| unsafe { &*core::ptr::from_ref(bytes).cast() })
 }
 
 /// Room for answers whose length is not known: most values fit, so that one call is enough.
@@ -29,6 +32,11 @@ fn at(bytes: &[u8]) -> i32 {
 /// The offset of bytes the host writes.
 fn at_mut(bytes: &mut [u8]) -> i32 {
     bytes.as_mut_ptr() as usize as i32
+}
+
+/// The offset of an address the host reads.
+fn at_address(address: &Address) -> i32 {
+    at(encoding(address))
 }
 
 /// A length. Memory has less than 2^31 bytes.
@@ -54,19 +62,29 @@ fn fetch(ask: &dyn Fn(i32, i32) -> i32) -> Result<Buffer, i32> {
     Ok(bytes)
 }
 
-/// Wraps functions that write an address or a hash.
-macro_rules! identities {
-    ($($name:ident: $len:expr),*) => {$(
-        pub(crate) fn $name() -> [u8; $len] {
-            let mut out = [0; $len];
-            // SAFETY: the host writes exactly `$len` bytes.
-            unsafe { guest::$name(at_mut(&mut out)) };
-            out
+/// Wraps functions that write an address.
+macro_rules! addresses {
+    ($($name:ident),*) => {$(
+        pub(crate) fn $name() -> Address {
+            let mut out = MaybeUninit::<Address>::uninit();
+            // SAFETY: the host writes the encoding of an address, and `Address` promises that this
+            // is its layout.
+            unsafe {
+                guest::$name(out.as_mut_ptr() as usize as i32);
+                out.assume_init()
+            }
         }
     )*};
 }
 
-identities!(source: 33, caller: 33, contract: 33, transaction_id: 32);
+addresses!(source, caller, contract);
+
+pub(crate) fn transaction_id() -> [u8; 32] {
+    let mut out = [0; 32];
+    // SAFETY: the host writes exactly 32 bytes.
+    unsafe { guest::transaction_id(at_mut(&mut out)) };
+    out
+}
 
 /// Wraps functions that return a number.
 macro_rules! numbers {
@@ -95,50 +113,53 @@ pub(crate) fn deposit(asset: &AssetId) -> u64 {
     unsafe { guest::deposit(at(&asset.0)) as u64 }
 }
 
-pub(crate) fn storage_read(partition: &AddressBytes, key: &[u8]) -> Result<Buffer, i32> {
-    fetch(&|out, cap| unsafe { guest::storage_read(at(partition), at(key), len(key), out, cap) })
+pub(crate) fn storage_read(partition: &Address, key: &[u8]) -> Result<Buffer, i32> {
+    fetch(&|out, cap| unsafe {
+        guest::storage_read(at_address(partition), at(key), len(key), out, cap)
+    })
 }
 
-pub(crate) fn storage_len(partition: &AddressBytes, key: &[u8]) -> i32 {
+pub(crate) fn storage_len(partition: &Address, key: &[u8]) -> i32 {
     // SAFETY: the host only reads, within the slices.
-    unsafe { guest::storage_len(at(partition), at(key), len(key)) }
+    unsafe { guest::storage_len(at_address(partition), at(key), len(key)) }
 }
 
-pub(crate) fn storage_write(partition: &AddressBytes, key: &[u8], value: &[u8]) -> i32 {
+pub(crate) fn storage_write(partition: &Address, key: &[u8], value: &[u8]) -> i32 {
     // SAFETY: the host only reads, within the slices.
-    unsafe { guest::storage_write(at(partition), at(key), len(key), at(value), len(value)) }
+    unsafe { guest::storage_write(at_address(partition), at(key), len(key), at(value), len(value)) }
 }
 
-pub(crate) fn storage_remove(partition: &AddressBytes, key: &[u8]) -> i32 {
+pub(crate) fn storage_remove(partition: &Address, key: &[u8]) -> i32 {
     // SAFETY: the host only reads, within the slices.
-    unsafe { guest::storage_remove(at(partition), at(key), len(key)) }
+    unsafe { guest::storage_remove(at_address(partition), at(key), len(key)) }
 }
 
-pub(crate) fn counter_add(partition: &AddressBytes, key: &[u8], amount: u64) -> i32 {
+pub(crate) fn counter_add(partition: &Address, key: &[u8], amount: u64) -> i32 {
     // SAFETY: the host only reads, within the slices.
-    unsafe { guest::counter_add(at(partition), at(key), len(key), amount as i64) }
+    unsafe { guest::counter_add(at_address(partition), at(key), len(key), amount as i64) }
 }
 
-pub(crate) fn counter_sub(partition: &AddressBytes, key: &[u8], amount: u64) -> i32 {
+pub(crate) fn counter_sub(partition: &Address, key: &[u8], amount: u64) -> i32 {
     // SAFETY: the host only reads, within the slices.
-    unsafe { guest::counter_sub(at(partition), at(key), len(key), amount as i64) }
+    unsafe { guest::counter_sub(at_address(partition), at(key), len(key), amount as i64) }
 }
 
-pub(crate) fn counter_read(partition: &AddressBytes, key: &[u8]) -> Result<u128, i32> {
+pub(crate) fn counter_read(partition: &Address, key: &[u8]) -> Result<u128, i32> {
     let mut out = [0; 16];
     // SAFETY: the host writes 16 bytes.
-    let status = unsafe { guest::counter_read(at(partition), at(key), len(key), at_mut(&mut out)) };
+    let status =
+        unsafe { guest::counter_read(at_address(partition), at(key), len(key), at_mut(&mut out)) };
     if status < 0 { Err(status) } else { Ok(u128::from_le_bytes(out)) }
 }
 
-pub(crate) fn balance(account: &AddressBytes, asset: &AssetId) -> u64 {
+pub(crate) fn balance(account: &Address, asset: &AssetId) -> u64 {
     // SAFETY: the host only reads, 33 and 32 bytes.
-    unsafe { guest::balance(at(account), at(&asset.0)) as u64 }
+    unsafe { guest::balance(at_address(account), at(&asset.0)) as u64 }
 }
 
-pub(crate) fn transfer(to: &AddressBytes, asset: &AssetId, amount: u64) -> i32 {
+pub(crate) fn transfer(to: &Address, asset: &AssetId, amount: u64) -> i32 {
     // SAFETY: the host only reads, 33 and 32 bytes.
-    unsafe { guest::transfer(at(to), at(&asset.0), amount as i64) }
+    unsafe { guest::transfer(at_address(to), at(&asset.0), amount as i64) }
 }
 
 pub(crate) fn burn(asset: &AssetId, amount: u64) -> i32 {
@@ -148,7 +169,7 @@ pub(crate) fn burn(asset: &AssetId, amount: u64) -> i32 {
 
 /// What a call of another contract takes.
 pub(crate) struct CallRequest<'a> {
-    pub(crate) contract: &'a AddressBytes,
+    pub(crate) contract: &'a Address,
     pub(crate) entry: &'a str,
     pub(crate) input: &'a [u8],
     pub(crate) gas: u64,
@@ -162,7 +183,7 @@ pub(crate) fn call(request: &CallRequest<'_>) -> i32 {
     // SAFETY: the host only reads, within the slices; the count is that of whole deposits.
     unsafe {
         guest::call(
-            at(request.contract),
+            at_address(request.contract),
             at(entry),
             len(entry),
             at(request.input),
@@ -179,10 +200,12 @@ pub(crate) fn set_return(data: &[u8]) -> i32 {
     unsafe { guest::set_return(at(data), len(data)) }
 }
 
-pub(crate) fn emit(topics: &[u8], data: &[u8]) -> i32 {
-    let topic_count = (topics.len() / 32) as i32;
+/// Emits what begins with so many topics and goes on with the data.
+pub(crate) fn emit(event: &[u8], topics: usize) -> i32 {
+    let (topics_len, data) = (topics as i32, at(event).wrapping_add(topics as i32));
+    let data_len = len(event).wrapping_sub(topics_len);
     // SAFETY: the host only reads: 32 bytes for each topic, and the data.
-    unsafe { guest::emit(at(topics), topic_count, at(data), len(data)) }
+    unsafe { guest::emit(at(event), topics_len / 32, data, data_len) }
 }
 
 pub(crate) fn abort(code: u32, message: &[u8], file: &str, line: u32) -> ! {

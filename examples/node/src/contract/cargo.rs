@@ -20,7 +20,7 @@ const FLAGS: [&str; 3] = [
 ];
 /// The release profile of contracts, as `contracts/Cargo.toml` has it.
 const PROFILE: [&str; 6] = [
-    "opt-level=\"z\"",
+    "opt-level=\"s\"",
     "lto=true",
     "codegen-units=1",
     "panic=\"abort\"",

@@ -54,12 +54,14 @@ impl Counter {
     /// The number.
     #[must_use]
     #[track_caller]
+    #[inline(always)]
     pub fn get(&self) -> u128 {
         get(self.name, &self.partition, self.name.as_bytes())
     }
 
     /// Adds without reading.
     #[track_caller]
+    #[inline(always)]
     pub fn add(&mut self, amount: u64) {
         add(self.name, &self.partition, self.name.as_bytes(), amount);
     }
@@ -69,6 +71,7 @@ impl Counter {
     /// # Errors
     /// The counter holds less; nothing changes.
     #[track_caller]
+    #[inline(always)]
     pub fn sub(&mut self, amount: u64) -> Result<(), Insufficient> {
         sub(self.name, &self.partition, self.name.as_bytes(), amount)
     }
@@ -78,6 +81,7 @@ impl Counter {
     /// # Errors
     /// The counter holds less; nothing changes.
     #[track_caller]
+    #[inline(always)]
     pub fn sub_or<E>(&mut self, amount: u64, error: E) -> Result<(), E> {
         self.sub(amount).or(Err(error))
     }
@@ -136,7 +140,7 @@ impl<K: Data> Counters<K> {
 
 #[track_caller]
 fn get(name: &str, partition: &Partition, key: &[u8]) -> u128 {
-    match sys::counter_read(&partition.bytes(), key) {
+    match sys::counter_read(partition.account(&mut None), key) {
         Ok(number) => number,
         Err(_) => limit(name),
     }
@@ -144,12 +148,12 @@ fn get(name: &str, partition: &Partition, key: &[u8]) -> u128 {
 
 #[track_caller]
 fn add(name: &str, partition: &Partition, key: &[u8], amount: u64) {
-    within_limits(sys::counter_add(&partition.bytes(), key, amount), name);
+    within_limits(sys::counter_add(partition.account(&mut None), key, amount), name);
 }
 
 #[track_caller]
 fn sub(name: &str, partition: &Partition, key: &[u8], amount: u64) -> Result<(), Insufficient> {
-    let status = sys::counter_sub(&partition.bytes(), key, amount);
+    let status = sys::counter_sub(partition.account(&mut None), key, amount);
     if status == Status::Insufficient.code() {
         return Err(Insufficient);
     }

@@ -16,7 +16,7 @@ use crate::buffer::Buffer;
 use crate::data::{Data, Input, Malformed, encode};
 use crate::describe::{Kind, Layout};
 use crate::error::{codes, fail, limit, within_limits};
-use crate::sys::{self, AddressBytes};
+use crate::sys;
 
 /// A field of a contract's state. Implemented by the cells; nobody else needs to.
 #[diagnostic::on_unimplemented(
@@ -49,19 +49,16 @@ pub enum Partition {
     /// The contract itself.
     Own,
     /// Somebody.
-    Of(AddressBytes),
+    Of(Address),
 }
 
 impl Partition {
-    fn of(account: Address) -> Self {
-        Self::Of(account.to_bytes())
-    }
-
-    fn bytes(&self) -> AddressBytes {
+    /// The account. `own` is where the contract's own goes if it has to be asked for.
+    fn account<'a>(&'a self, own: &'a mut Option<Address>) -> &'a Address {
         match self {
             // Not remembered: asking costs less than a tenth of any use of a slot.
-            Self::Own => sys::contract(),
-            Self::Of(account) => *account,
+            Self::Own => own.insert(sys::contract()),
+            Self::Of(account) => account,
         }
     }
 }
@@ -119,7 +116,7 @@ fn check(name: &str, input: Input<'_>) {
 
 #[track_caller]
 fn read_bytes(name: &str, partition: &Partition, key: &[u8]) -> Option<Buffer> {
-    match sys::storage_read(&partition.bytes(), key) {
+    match sys::storage_read(partition.account(&mut None), key) {
         Ok(bytes) => Some(bytes),
         Err(status) if status == Status::NotFound.code() => None,
         Err(_) => limit(name),
@@ -143,17 +140,17 @@ fn write<T: Data>(name: &str, partition: &Partition, key: &[u8], value: &T) {
 #[track_caller]
 #[inline(never)]
 fn write_bytes(name: &str, partition: &Partition, key: &[u8], value: &[u8]) {
-    within_limits(sys::storage_write(&partition.bytes(), key, value), name);
+    within_limits(sys::storage_write(partition.account(&mut None), key, value), name);
 }
 
 #[track_caller]
 fn remove(name: &str, partition: &Partition, key: &[u8]) -> bool {
-    found(name, sys::storage_remove(&partition.bytes(), key))
+    found(name, sys::storage_remove(partition.account(&mut None), key))
 }
 
 #[track_caller]
 fn exists(name: &str, partition: &Partition, key: &[u8]) -> bool {
-    found(name, sys::storage_len(&partition.bytes(), key))
+    found(name, sys::storage_len(partition.account(&mut None), key))
 }
 
 #[track_caller]

@@ -39,14 +39,14 @@ impl<T: Cell> PerAccount<T> {
     /// An account's cell, for reading.
     #[must_use]
     pub fn of(&self, account: impl Into<Address>) -> OfAccount<'_, T> {
-        let cell = T::within(self.name, Partition::of(account.into()));
+        let cell = T::within(self.name, Partition::Of(account.into()));
         OfAccount { cell, state: PhantomData }
     }
 
     /// An account's cell, for changing.
     #[must_use]
     pub fn of_mut(&mut self, account: impl Into<Address>) -> T {
-        T::within(self.name, Partition::of(account.into()))
+        T::within(self.name, Partition::Of(account.into()))
     }
 }
 

@@ -69,7 +69,7 @@ pub enum Reason {
     },
     /// The code as a whole is too long.
     #[error(
-        "{found} bytes of code, at most {CODE_LEN_MAX}; build with opt-level = \"z\", lto = true \
+        "{found} bytes of code, at most {CODE_LEN_MAX}; build with opt-level = \"s\", lto = true \
          and panic = \"abort\""
     )]
     CodeLength {
